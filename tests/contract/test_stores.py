@@ -65,7 +65,11 @@ def test_committed_records_are_read_back(world: AnyWorld) -> None:
     )
     customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()}, grants=(Part(GRANT, 2),))
     customer = replace(customer.with_successor("MD1", "MD2"), lost_provider_customer_id="cus_gone")
-    customer = customer.asked_for_method("cs_1", NOON).giving("pm_new", "cus_1", NOON)
+    customer = (
+        replace(customer, returned_at=NOON)
+        .asked_for_method("cs_1", NOON, "https://page", "digest")
+        .giving("pm_new", "cus_1", NOON)
+    )
     carried = Carried("acme", OCTOBER, "USD", 30, NOON, DocumentPlace("carried/key", 5, 7, "hash"))
     notice = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "message-1")
     reminders = [Notice("acme", OCTOBER, "reminder", NoticeState.CLAIMED, NOON, step="2026-11-01-day-3")]

@@ -5,14 +5,21 @@ Whatever happens at whatever point, they are charged exactly once, the books tie
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
 
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import PaymentState
+from monthclose.errors import BeingChargedError
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.payments.own_payment import new_payment
+from tests.fakes import FakeGateway
 from tests.simulation.providers import TWINS
 from tests.simulation.universe import CUSTOMER, KEY, SOON, TOTAL, Universe, story
+from tests.world import OCTOBER
 
 
 class Scene(NamedTuple):
@@ -155,3 +162,88 @@ def test_what_is_confirmed_is_the_amount_due_at_the_click_and_not_the_invoices(s
     universe.heal(SOON)
     assert universe.moved() == [TOTAL - 3_000]
     assert not universe.findings(), story(universe)
+
+
+def with_an_open_page(scene: Scene) -> Universe:
+    """Let the customer press the button, and leave the bank's page open."""
+    universe, pay = scene.begun()
+    assert pay()
+    return universe
+
+
+@pytest.mark.parametrize("scene", PAYING, ids=str)
+def test_a_bank_page_left_open_collects_nothing_once_a_transfer_has_paid_its_invoice(scene: Scene) -> None:
+    universe = with_an_open_page(scene)
+    universe.cashier.record(CUSTOMER, Money(TOTAL, "USD"), "transfer 1")
+    universe.heal(SOON)
+    universe.twin.authenticate()
+    universe.heal(SOON)
+    assert universe.moved() == [], story(universe)
+    assert (universe.customer.receivable_minor, universe.customer.open_payment) == (0, "")
+
+
+@pytest.mark.parametrize("scene", PAYING, ids=str)
+def test_a_bank_page_left_open_does_not_collect_what_was_credited_since(scene: Scene) -> None:
+    universe = with_an_open_page(scene)
+    universe.grant(3_000)
+    universe.heal(SOON)
+    universe.twin.authenticate()
+    universe.heal(SOON)
+    assert universe.moved() == [], story(universe)
+    assert universe.pay()
+    universe.twin.authenticate()
+    universe.heal(SOON)
+    assert universe.moved() == [TOTAL - 3_000], story(universe)
+    assert not universe.findings(), story(universe)
+
+
+@pytest.mark.parametrize("scene", PAYING, ids=str)
+def test_the_daily_collections_withdraw_a_charge_whose_amount_is_no_longer_due(scene: Scene) -> None:
+    universe = with_an_open_page(scene)
+    universe.grant(3_000)
+    universe.books.commit(universe.customer.released_by(universe.payments[0].payment_id))
+    universe.clock.now += timedelta(days=1)  # no reminder is due
+    universe.use_cases.collector(scene.provider).collect([CUSTOMER], universe.clock().date())
+    universe.twin.authenticate()
+    universe.heal(SOON)
+    assert universe.moved() == [], story(universe)
+
+
+@pytest.mark.parametrize("scene", PAYING, ids=str)
+def test_another_provider_charges_nobody_before_their_bank_page_is_withdrawn(scene: Scene) -> None:
+    universe = with_an_open_page(scene)
+    profile = replace(universe.customer.profile, payment_provider="gocardless", payment_method="ok")
+    universe.books.commit(replace(universe.customer, profile=profile))
+    other = FakeGateway(one_order_per_payment=False)
+    other.provider = "gocardless"
+    charger, key = (
+        Charger(universe.books, other, universe.clock),
+        new_payment(universe.books, universe.customer, OCTOBER),
+    )
+    with pytest.raises(BeingChargedError):
+        charger.charge(key)
+    assert (
+        universe.charger.look_up(KEY, go_on=True) is PaymentState.ACTION_REQUIRED
+    )  # the reconciler, with Stripe's key
+    universe.twin.authenticate()
+    assert charger.charge(key) is PaymentState.PAID
+    assert (universe.moved(), len(other.money_moved)) == ([], 1), story(universe)
+
+
+@pytest.mark.parametrize("scene", PAYING, ids=str)
+def test_a_bank_page_that_was_completed_first_is_the_one_that_counts(scene: Scene) -> None:
+    universe = with_an_open_page(scene)
+    profile = replace(universe.customer.profile, payment_provider="gocardless", payment_method="ok")
+    universe.books.commit(replace(universe.customer, profile=profile))
+    other = FakeGateway(one_order_per_payment=False)
+    other.provider = "gocardless"
+    charger, key = (
+        Charger(universe.books, other, universe.clock),
+        new_payment(universe.books, universe.customer, OCTOBER),
+    )
+    universe.twin.authenticate()
+    with pytest.raises(BeingChargedError):
+        charger.charge(key)
+    assert universe.charger.look_up(KEY, go_on=True) is PaymentState.PAID
+    assert charger.charge(key) is PaymentState.NOTHING_DUE
+    assert (universe.moved(), other.money_moved) == ([TOTAL], []), story(universe)

@@ -259,6 +259,7 @@ def test_new_payment_details_are_asked_for_on_the_providers_page_and_charged_on_
     assert urlsplit(site.world.pages.orders["page_1"].back).query == "from=provider"
     unanswered = site.get(link + "?from=provider")["body"]
     assert "Payment declined" in unanswered
+    site.world.clock.pass_time(minutes=1)
     site.world.pages.give("page_1", "ok")
     assert "Paid on" in site.get(link + "?from=provider")["body"]
     assert site.world.customer("initech").payment_method == "ok"

@@ -1,5 +1,6 @@
 """What customers ask for by their link, and the answer: done, try later, not possible, or not with that link."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from monthclose.errors import (
     TryLaterError,
 )
 from monthclose.handlers import act_for_customer
+from monthclose.ports import Answer, ChargeOrder, PageAnswer
 from monthclose.use_cases.invoices.invoice_links import LinkWriter
 from tests.fakes import reversed_by_the_bank
 from tests.unit.test_handlers import FakeContext
@@ -49,6 +51,32 @@ def test_the_provider_sends_them_back_to_the_page_of_their_invoice() -> None:
     back = world.pages.orders["page_1"].back
     assert back.startswith("https://invoices.example.com/v1.k1.")
     assert back.endswith("?from=provider")
+
+
+def test_the_provider_is_asked_once_in_a_while_however_often_somebody_says_that_they_are_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = a_world("authenticate")
+    ask(world, "pay")
+    ask(world, "details")
+    looked_up, charged = Counter[str](), Counter[str]()
+    page_of, charge_of = world.pages.look_up, world.gateway.look_up
+
+    def page(reference: str) -> PageAnswer:
+        looked_up[reference] += 1
+        return page_of(reference)
+
+    def charge(order: ChargeOrder) -> Answer:
+        charged[order.payment_id] += 1
+        return charge_of(order)
+
+    monkeypatch.setattr(world.pages, "look_up", page)
+    monkeypatch.setattr(world.gateway, "look_up", charge)
+    assert [ask(world, "return")["said"] for _ in range(10)] == ["checked"] * 10
+    assert (looked_up.total(), charged.total()) == (1, 1)
+    world.clock.pass_time(seconds=6)
+    ask(world, "return")
+    assert (looked_up.total(), charged.total()) == (2, 2)
 
 
 def test_a_charge_that_is_refused_again_says_so_and_writes_no_second_e_mail() -> None:

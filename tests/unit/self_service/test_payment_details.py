@@ -69,6 +69,30 @@ def test_a_page_is_made_for_the_customer_that_the_provider_knows_and_moves_no_mo
     assert world.gateway.money_moved == moved
 
 
+def test_a_customer_who_asks_again_at_once_is_sent_to_the_same_page() -> None:
+    world = a_world()
+    first = desk_of(world).ask("acme", BACK)
+    world.clock.pass_time(minutes=1)
+    assert [desk_of(world).ask("acme", BACK) for _ in range(20)] == [first] * 20
+    assert len(world.pages.orders) == 1
+    world.clock.pass_time(minutes=3)
+    assert desk_of(world).ask("acme", BACK) != first
+
+
+def test_a_page_is_not_shared_between_links_nor_after_it_was_answered_or_the_provider_changed() -> None:
+    world = a_world()
+    asked(world)
+    desk_of(world).ask("acme", BACK.replace("token", "other"))
+    assert len(world.pages.orders) == 2
+    world.pages.give("page_2", "declined")
+    heard(world, "page_2")
+    asked(world)
+    assert len(world.pages.orders) == 3
+    imported(world, payment_provider="gocardless", payment_method="MD_1")
+    with pytest.raises(NoPageError):
+        asked(world)
+
+
 def test_a_customer_without_an_id_at_the_provider_is_registered_there_first() -> None:
     world = a_world(method="")
     assert not world.customer("acme").provider_customer_id
@@ -184,7 +208,9 @@ def test_what_was_given_counts_again_if_the_import_that_replaced_it_was_a_mistak
 
 def test_of_two_pages_the_later_ones_method_is_charged_whichever_is_heard_of_first() -> None:
     world = a_world()
-    first, second = asked(world), asked(world)
+    first = asked(world)
+    world.clock.pass_time(minutes=5)
+    second = asked(world)
     world.pages.give(second, "ok")
     heard(world, second)
     world.pages.give(first, "declined")

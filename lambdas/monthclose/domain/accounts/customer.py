@@ -71,6 +71,10 @@ class Customer:
     method_page, method_page_at : str, datetime or None
         The provider's id of the newest page that asks them for a payment method, and when it was made; empty once it
         has been answered, or has expired.
+    method_page_url, method_page_for : str
+        Its address, and a digest of what it was made for.
+    returned_at : datetime or None
+        When the provider was last asked what they have done on its pages, as they came back from one.
     open_payment : str
         The lease: id of the one payment that is being collected; empty if none is.
     check_at : datetime or None
@@ -109,6 +113,9 @@ class Customer:
     given_method: GivenMethod | None = None
     method_page: str = ""
     method_page_at: datetime | None = None
+    method_page_url: str = ""
+    method_page_for: str = ""
+    returned_at: datetime | None = None
     open_payment: str = ""
     check_at: datetime | None = None
     held_since: datetime | None = None
@@ -174,13 +181,13 @@ class Customer:
             return replace(self, lost_provider_customer_id=self.provider_customer_id, given_method=None)
         return replace(self, registered_provider_customer_id="", given_method=None)
 
-    def asked_for_method(self, page: str, at: datetime) -> Customer:
+    def asked_for_method(self, page: str, at: datetime | None, url: str = "", purpose: str = "") -> Customer:
         """Note the page on which they are asked for a payment method."""
-        return replace(self, method_page=page, method_page_at=at)
+        return replace(self, method_page=page, method_page_at=at, method_page_url=url, method_page_for=purpose)
 
     def answered(self, page: str) -> Customer:
         """Note that a page was answered, or has expired; another page stays."""
-        return replace(self, method_page="", method_page_at=None) if self.method_page == page else self
+        return self.asked_for_method("", None) if self.method_page == page else self
 
     def giving(self, method: str, payer: str, at: datetime) -> Customer:
         """Let a payment method that they gave be the one to charge, unless they have given a later one.

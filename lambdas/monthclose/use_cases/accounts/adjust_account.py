@@ -16,6 +16,7 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Grant, GrantKind, last_day
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
 from monthclose.domain.collections.hold import lift_if_paid_up
+from monthclose.domain.collections.unconfirmed import leased_to_withdraw
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
@@ -208,9 +209,11 @@ class Cashier:
         legs = entry_legs({coming.source: amount.minor, Account.CREDIT: -amount.minor})
         granted = Entry(entry_id, customer_id, Period.of(now), amount.currency, now, legs, coming.memo)
         account = coming.book(customer, entry_id, now)
-        cover = cover_with_credit(account, open_months(self.books, customer_id), entry_id, now)
+        opened = open_months(self.books, customer_id)
+        cover = cover_with_credit(account, opened, entry_id, now)
         number = len(self.books.month(customer_id, granted.period).holds) + 1
         account, change = lift_if_paid_up(cover.customer, granted.period, number, now)
+        account = leased_to_withdraw(account, (month for _, month in opened), cover.records, now)
         self.books.commit(account, granted, *cover.records, *change)
         return cover.months
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.closes.close import totals_of
 from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, StepKind, next_step, trouble_of
+from monthclose.domain.collections.unconfirmed import would_take_too_much
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.payments.payment import PaymentKey, PaymentState
+from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Closes, Log, TimeIsUp
 from monthclose.use_cases.batch_work import refresh_soon
@@ -137,15 +138,25 @@ class Collector:
         self, customer: Customer, period: Period, month: CustomerMonth, today: date
     ) -> Callable[[], PaymentState | None] | None:
         step, trouble = next_step(month, customer, self.policy, today), trouble_of(month)
+        if step and step.kind is StepKind.RETRY:
+            return partial(self._retry, customer, period, month)
+        if stale := self._stale(customer, month):  # looking it up withdraws it
+            return partial(self.charger.look_up, PaymentKey(customer.customer_id, period, stale.sequence))
         if step is None or trouble is None:
             return None
-        if step.kind is StepKind.RETRY:
-            return partial(self._retry, customer, period, month)
         mine = trouble.payment.provider == self.charger.gateway.provider
         if trouble.obstacle is Obstacle.ACTION and mine:
             # Looked up first: they may have confirmed it since.
             return partial(self.charger.look_up, PaymentKey(customer.customer_id, period, trouble.payment.sequence))
         return None
+
+    def _stale(self, customer: Customer, month: CustomerMonth) -> Payment | None:
+        """Find a payment that its customer could still confirm, although less is due by now."""
+        invoice, mine = month.invoice, self.charger.gateway.provider
+        found = (
+            p for p in month.payments if p.provider == mine and invoice and would_take_too_much(p, invoice, customer)
+        )
+        return next(found, None)
 
     def _retry(self, customer: Customer, period: Period, month: CustomerMonth) -> PaymentState | None:
         return self.charger.charge(payment_to_try(self.books, customer, period, month), again=True)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.collections.hold import lift_if_paid_up
+from monthclose.domain.collections.unconfirmed import leased_to_withdraw
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.credit_note import (
     CreditNote,
@@ -196,6 +197,9 @@ class Corrector:
         entry = Entry(entry_id, note.customer_id, note.period, note.currency, now, legs, memo)
         cover = self._cover(customer, account, note.period, entry_id, now)
         account, change = lift_if_paid_up(cover.customer, note.period, len(month.holds) + 1, now)
+        account = leased_to_withdraw(
+            account, self.books.months(note.customer_id).values(), [corrected, *cover.records], now
+        )
         self.books.commit(account, corrected, note, entry, *cover.records, *change)
         return cover
 

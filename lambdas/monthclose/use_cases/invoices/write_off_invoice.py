@@ -13,6 +13,7 @@ from typing import NamedTuple
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Account, Entry
 from monthclose.domain.collections.hold import lift_if_paid_up
+from monthclose.domain.collections.unconfirmed import leased_to_withdraw
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.giving_up import WRITE_OFF, amount_to_write_off, given_up, write_off
 from monthclose.domain.invoices.invoice import Invoice
@@ -101,6 +102,7 @@ class WriterOff:
         memo = f"{most} of invoice {invoice.number} written off: {reason}" + (f" (by {by})" if by else "")
         entry = Entry(entry_id, invoice.customer_id, invoice.period, invoice.currency, now, legs, memo)
         account, change = lift_if_paid_up(account, invoice.period, len(month.holds) + 1, now)
+        account = leased_to_withdraw(account, [month], [after], now)
         self.books.commit(account, after, entry, *change)
         return WrittenOff(after, most, entry, again=False)
 

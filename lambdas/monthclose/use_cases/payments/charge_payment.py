@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.collections.unconfirmed import waits_for_customer, would_take_too_much
 from monthclose.domain.payments.payment import (
     CANCELED,
     UNSETTLED,
@@ -109,7 +110,8 @@ class Charger:
         Parameters
         ----------
         go_on : bool
-            Continue an attempt that broke off; otherwise it is left to the process that is working on it.
+            Continue an attempt that broke off, and withdraw an order that is leased for that; otherwise it is left to
+            the process that is working on it.
 
         Raises
         ------
@@ -139,6 +141,10 @@ class Charger:
             return self._resume(case)
         if not case.payment.attempt:
             return case.payment.state
+        leased = go_on and case.customer.open_payment == case.payment.payment_id
+        too_much = would_take_too_much(case.payment, case.invoice, case.customer)
+        if too_much or (leased and waits_for_customer(case.payment)):
+            return self._earlier.withdraw_unconfirmed(case)
         answer = self.gateway.look_up(order_of(case))
         if isinstance(answer.outcome, NotCollected) or (_is_canceled(answer) and case.payment.state in UNSETTLED):
             return case.payment.state  # the next attempt makes another order

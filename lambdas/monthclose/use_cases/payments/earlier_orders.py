@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import TypeIs
 
+from monthclose.domain.collections.unconfirmed import leased_to_withdraw, waits_for_customer
 from monthclose.domain.payments.payment import REFUSED, Payment, PaymentState
-from monthclose.errors import ConflictError
+from monthclose.errors import BeingChargedError, ConflictError
 from monthclose.ports import ChargeOrder, ChargeOutcome, Collected, InProgress, NotCollected, PaymentGateway
 from monthclose.use_cases.payments.book_outcomes import Bookkeeper, Case
 
@@ -32,9 +33,14 @@ class EarlierOrders:
         ------
         ConflictError
             One of them turned out to be collected: decide again.
+        BeingChargedError
+            Another provider has one that the customer could still confirm: it is withdrawn by whoever has that key.
         """
         for other in case.others:
-            if other.provider != self.gateway.provider or not other.provider_ref:
+            if other.provider != self.gateway.provider:
+                self._leave_to_its_provider(case, other)
+                continue
+            if not other.provider_ref:
                 continue
             theirs = case.of(other)
             if other.spent:
@@ -49,12 +55,32 @@ class EarlierOrders:
                     raise ConflictError(f"payment {other.payment_id} was collected after all")
                 self.bookkeeper.commit(theirs, payment=replace(other, provider_ref=""))
 
+    def _leave_to_its_provider(self, case: Case, other: Payment) -> None:
+        if not waits_for_customer(other):
+            return
+        if not case.customer.open_payment:
+            leased = case.customer.leased_to(other.payment_id, self.bookkeeper.clock())
+            self.bookkeeper.commit(case, customer=leased)
+        raise BeingChargedError(f"payment {other.payment_id} waits for its customer at {other.provider}")
+
     def withdraw(self, case: Case) -> PaymentState | None:
         """Make sure that an earlier attempt is never collected; returns its state if it was, or is being."""
         if not case.payment.provider_ref:
             return None
         outcome = self.gateway.withdraw(order_of(case)).outcome
         return self.bookkeeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
+
+    def withdraw_unconfirmed(self, case: Case) -> PaymentState:
+        """Withdraw an order that its customer could still confirm; another such of theirs comes next."""
+        if withdrawn := self.withdraw(case):
+            return withdrawn
+        payment = replace(case.payment, provider_ref="")
+        customer = case.customer.released_by(payment.payment_id)
+        months = self.bookkeeper.books.months(customer.customer_id)
+        others = (month for period, month in months.items() if period != payment.period)
+        customer = leased_to_withdraw(customer, others, (), self.bookkeeper.clock())
+        changed = customer if customer != case.customer else None
+        return self.bookkeeper.commit(case, payment=payment, customer=changed).payment.state
 
 
 def order_of(case: Case) -> ChargeOrder:

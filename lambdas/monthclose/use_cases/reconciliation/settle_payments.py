@@ -15,6 +15,7 @@ from itertools import batched
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.closes.proof import MOST_FINDINGS, Finding
+from monthclose.domain.collections.unconfirmed import waits_for_customer
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import IN_FLIGHT, Payment, PaymentKey, PaymentState, next_check
 from monthclose.domain.period import Period
@@ -176,7 +177,7 @@ class PaymentSettler:
             return self._unknown_lease(customer)
         if payment.provider != self.provider:
             return LookUp()
-        if not (payment.in_flight or payment.refund_under_way):
+        if not (payment.in_flight or payment.refund_under_way or waits_for_customer(payment)):
             return self._left_lease(customer, payment)
         if not may_look_up:
             return LookUp(left=True)

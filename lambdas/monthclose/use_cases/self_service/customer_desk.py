@@ -90,6 +90,8 @@ class CustomerDesk:
 
     def _return(self, link: InvoiceLink) -> dict[str, str]:
         """Take what a customer has done on a provider's page, without waiting for the webhook about it."""
+        if not self.details.may_look_up(link.customer_id):
+            return {"said": CHECKED}
         customer = self.books.customer(link.customer_id)
         if customer and self.details.catch_up(customer):
             self.charges.collect(link.customer_id)

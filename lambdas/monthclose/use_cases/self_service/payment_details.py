@@ -4,9 +4,10 @@ Making a page moves no money. What they give becomes their account's (`GivenMeth
 learns of it first: a webhook, the customer who comes back from the page, or the daily collections.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.errors import OrderRefusedError, TryLaterError
@@ -15,6 +16,14 @@ from monthclose.use_cases.batch_work import retry_conflicts
 
 _OVER_AFTER = timedelta(days=14)
 """A page that was not answered for this long is not looked up any more by itself; its webhook would still be heard."""
+
+_SAME_PAGE_FOR = timedelta(minutes=3)
+"""A customer who asks again so soon is sent to the same page, so that a link cannot use up the provider's rate.
+
+Stripe's pages live for a day, GoCardless' for a week.
+"""
+_BETWEEN_RETURNS = timedelta(seconds=5)
+"""The shortest time between two look-ups for a customer who says that they come back from a page."""
 
 
 class NoPageError(OrderRefusedError):
@@ -40,7 +49,7 @@ class DetailsDesk:
     gateway: Callable[[str], PaymentGateway]
 
     def ask(self, customer_id: str, back: str) -> str:
-        """Make a page for a customer, and return its address.
+        """Make a page for a customer, unless they have just been sent to one, and return its address.
 
         Raises
         ------
@@ -52,15 +61,18 @@ class DetailsDesk:
             The provider refuses us.
         """
         customer = self._customer(customer_id)
-        provider = customer.profile.payment_provider
+        provider, now = customer.profile.payment_provider, self.clock()
         if provider not in self.pages:
             raise NoPageError(f"{provider} has no page for payment details")
+        if page_url := _recent_page(customer, back, now):
+            return page_url
         pages = self.pages[provider]()
         payer = self._payer(customer) if pages.needs_payer else customer.provider_customer_id
-        profile, now = customer.profile, self.clock()
+        profile = customer.profile
         order = PageOrder(customer_id, payer, customer.currency, profile.name, profile.email, back, now)
         page = pages.open(order)
-        self._note(customer_id, lambda current: current.asked_for_method(page.reference, now))
+        purpose = _purpose(customer, back)
+        self._note(customer_id, lambda current: current.asked_for_method(page.reference, now, page.url, purpose))
         return page.url
 
     def take(self, provider: str, reference: str) -> str:
@@ -96,6 +108,24 @@ class DetailsDesk:
             self._note(customer.customer_id, lambda current: current.answered(page))
         return bool(taken)
 
+    def may_look_up(self, customer_id: str) -> bool:
+        """Whether the provider may be asked now for a customer who comes back from a page; notes that it is.
+
+        Raises
+        ------
+        TryLaterError
+            The account is being changed.
+        """
+
+        def step() -> bool:
+            customer, now = self._customer(customer_id), self.clock()
+            if customer.returned_at and now - customer.returned_at < _BETWEEN_RETURNS:
+                return False
+            self.books.commit(replace(customer, returned_at=now))
+            return True
+
+        return retry_conflicts(step)
+
     def _payer(self, customer: Customer) -> str:
         """Return the provider's id of a customer, who is registered there if they are not yet: as before a charge."""
         if customer.provider_customer_id:
@@ -117,6 +147,19 @@ class DetailsDesk:
         if customer is None:
             raise TryLaterError(f"customer {customer_id} cannot be read")
         return customer
+
+
+def _recent_page(customer: Customer, back: str, now: datetime) -> str:
+    """Return the address of the page that a customer was sent to just now from the same link; empty if none."""
+    asked_at = customer.method_page_at
+    recent = asked_at is not None and now - asked_at < _SAME_PAGE_FOR
+    return customer.method_page_url if recent and customer.method_page_for == _purpose(customer, back) else ""
+
+
+def _purpose(customer: Customer, back: str) -> str:
+    """Digest what a page is made for. The way back has a link in it, which is not stored."""
+    content = "\0".join((customer.profile.payment_provider, customer.currency, back))
+    return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 def _with_answer(customer: Customer, answer: PageAnswer, provider: str) -> Customer:
