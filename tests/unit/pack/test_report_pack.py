@@ -17,6 +17,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.pack.pack import MadeFor, Pack
 from monthclose.domain.pack.tables import TABLES
 from monthclose.errors import MailRefusedError, TryLaterError
+from monthclose.ports.payouts import PayoutRecord
 from monthclose.use_cases.pack import piece_writer, write_table
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_close import report_key
@@ -215,6 +216,29 @@ def test_of_two_packs_at_once_the_one_that_was_begun_later_stays(world: World) -
     assert found
     assert found.name == later.name
     assert report(world)["pack"]["name"] == later.name
+
+
+def while_asking_for_payouts(world: World, act: Callable[[], object]) -> None:
+    """Let something happen while a pack that is being finished asks a provider, which then cannot be read."""
+
+    def record() -> PayoutRecord:
+        act()
+        raise TryLaterError("the provider is down")
+
+    finisher = world.use_cases.pack_finisher
+    payouts = replace(finisher.payouts, records={"stripe": record})
+    world.use_cases.pack_finisher = replace(finisher, payouts=payouts)
+
+
+def test_a_report_that_is_written_while_its_pack_is_finished_is_kept(world: World) -> None:
+    def prove_again() -> None:
+        newer = {**report(world), "status": "not_compared"}
+        world.documents.put(report_key(OCTOBER, "json"), json.dumps(newer).encode())
+
+    while_asking_for_payouts(world, prove_again)
+    pack = world.pack()
+    assert report(world)["status"] == "not_compared"
+    assert report(world)["pack"]["name"] == pack.name
 
 
 @pytest.mark.parametrize(

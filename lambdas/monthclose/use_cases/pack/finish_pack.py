@@ -101,7 +101,7 @@ class PackFinisher:
         replaced = current.replaces if current and current.name == name else current.name if current else ""
         pack = self._write(plan, report, self.payouts.read(period, time_is_up), replaced)
         self._put(manifest_key(period), _json(pack.content()))
-        report = self._refresh(period, report)
+        report = self._refresh(period)
         self._remove_outdated(pack)
         if self.mailer:
             self.mailer.tell(plan, pack, report)
@@ -111,7 +111,7 @@ class PackFinisher:
         """Have the report say that its pack could not be made, and why."""
         failure = PackFailure(self.clock(), why[:_MOST_WHY])
         self._put(failure_key(period), _json(failure.content()))
-        self._refresh(period, self._report(period))
+        self._refresh(period)
 
     def _report(self, period: Period) -> Report:
         try:
@@ -120,9 +120,9 @@ class PackFinisher:
             raise UserMistakeError(f"{period} has no report; close it with: monthclose close {period}") from None
         return report
 
-    def _refresh(self, period: Period, report: Report) -> Report:
-        """Put into the report what it says about its pack."""
-        kept = {name: value for name, value in report.items() if name not in PackEntries.__annotations__}
+    def _refresh(self, period: Period) -> Report:
+        """Put into the report, as it is now, what it says about its pack."""
+        kept = {name: value for name, value in self._report(period).items() if name not in PackEntries.__annotations__}
         refreshed: Report = {**kept, **pack_entries(self.documents, period)}  # type: ignore[typeddict-item]
         self._put(report_key(period, "json"), _json(refreshed))
         self._put(report_key(period, "html"), render_report(refreshed), _HTML)
