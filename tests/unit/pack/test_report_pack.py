@@ -347,6 +347,18 @@ class TestMail:
         assert "invoices.csv" in mail.text
         assert "60.75 USD invoiced" in mail.text
 
+    def test_once_of_the_pack_that_was_begun_later_and_was_faster(self, world: World) -> None:
+        world.finance_email = "finance@example.com"
+        made = world.use_cases
+        plan = made.pack_planner.plan(OCTOBER, MadeFor.CLOSE)
+        world.clock.pass_time(seconds=5)
+        faster = world.pack(made_for=MadeFor.PERSON)
+        assert self.told(world) == []
+        for _ in range(2):
+            assert made.pack_finisher.finish(OCTOBER, plan.name) == faster
+        assert self.told(world) == ["Month close 2026-10: the books tie"]
+        assert faster.name in world.mailer.sent[-1].text
+
     def test_nobody_if_the_settings_name_nobody(self, world: World) -> None:
         before = len(world.mailer.sent)
         world.pack()

@@ -96,15 +96,15 @@ class PackFinisher:
         plan = self.store.require(period, name)
         report = self._report(period)
         current = current_pack(self.documents, period)
-        if current and current.planned_at > plan.planned_at:
-            return current  # one that was begun later was faster
+        if current and current.planned_at > plan.planned_at:  # one that was begun later was faster
+            self._tell(plan, current, report)
+            return current
         replaced = current.replaces if current and current.name == name else current.name if current else ""
         pack = self._write(plan, report, self.payouts.read(period, time_is_up), replaced)
         self._put(manifest_key(period), _json(pack.content()))
         report = self._refresh(period)
         self._remove_outdated(pack)
-        if self.mailer:
-            self.mailer.tell(plan, pack, report)
+        self._tell(plan, pack, report)
         return pack
 
     def fail(self, period: Period, why: str) -> None:
@@ -112,6 +112,11 @@ class PackFinisher:
         failure = PackFailure(self.clock(), why[:_MOST_WHY])
         self._put(failure_key(period), _json(failure.content()))
         self._refresh(period)
+
+    def _tell(self, plan: PackPlan, pack: Pack, report: Report) -> None:
+        """Tell finance of the pack that is current, even if it is not the one that the close has made."""
+        if self.mailer:
+            self.mailer.tell(plan, pack, report)
 
     def _report(self, period: Period) -> Report:
         try:
