@@ -80,7 +80,7 @@ def _print(found: Pack, *, outdated: bool) -> None:
     if found.unreadable_in_all > _MOST_UNREADABLE:
         note(f"  and {found.unreadable_in_all - _MOST_UNREADABLE:,} more, on its page of contents")
     for line in found.remarks:
-        say(f"  not written: {line}", "yellow")
+        say(f"  warning: {line}", "yellow")
     people, programs = _split(found)
     rows = [(f"  {file.name}", _rows(file), size(file.size), file.what) for file in people]
     show(grid(rows, header=("  file", "rows", "size", "what it holds")))

@@ -320,6 +320,24 @@ def test_a_customer_whose_document_is_missing_or_altered_is_named_and_the_others
     assert invoice.number in world.documents.get(pack.key_of("index.html")).decode()
 
 
+def test_the_report_its_page_and_the_mail_warn_of_what_the_figures_lack(world: World) -> None:
+    world.finance_email = "finance@example.com"
+    invoice = world.month("customer-1").invoice
+    assert invoice
+    del world.documents.objects[invoice.document.key]
+    while_asking_for_payouts(world, lambda: None)
+    world.pack()
+    unread = "1 customer or document could not be read: the figures and the report pack lack it"
+    without = "the payouts of stripe could not be read"
+    said = report(world)["pack"]
+    assert (said["unreadable_in_all"], said["remarks"]) == (1, [without])
+    stored = world.documents.get(report_key(OCTOBER, "html"))
+    [mail] = [one for one in world.mailer.sent if one.to == "finance@example.com"]
+    for page in (stored.decode(), mail.attachments[0].content.decode(), mail.text, mail.html or ""):
+        assert page.count(unread) == page.count(without) == 1
+    assert mail.text.index(unread) < mail.text.index("USD invoiced")
+
+
 def test_no_pack_is_planned_of_a_month_that_is_being_closed_or_never_was(world: World) -> None:
     with pytest.raises(UserMistakeError, match="has not been closed"):
         world.use_cases.pack_planner.plan(OCTOBER.next, MadeFor.PERSON)

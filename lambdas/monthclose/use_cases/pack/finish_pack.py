@@ -35,7 +35,7 @@ from monthclose.use_cases.pack.pack_queries import athena_queries
 from monthclose.use_cases.pack.pack_store import MOST_UNREADABLE, PackPlan, PackStore
 from monthclose.use_cases.proof.report import PackEntries, Report
 from monthclose.use_cases.proof.report_close import report_key
-from monthclose.use_cases.proof.report_pack import current_pack, earlier_pack, pack_entries
+from monthclose.use_cases.proof.report_pack import current_pack, earlier_pack, pack_entries, pack_warnings
 from monthclose.use_cases.proof.report_page import render_report
 
 _HTML, _TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
@@ -127,8 +127,7 @@ class PackFinisher:
 
     def _refresh(self, period: Period) -> Report:
         """Put into the report, as it is now, what it says about its pack."""
-        kept = {name: value for name, value in self._report(period).items() if name not in PackEntries.__annotations__}
-        refreshed: Report = {**kept, **pack_entries(self.documents, period)}  # type: ignore[typeddict-item]
+        refreshed: Report = {**_without_pack(self._report(period)), **pack_entries(self.documents, period)}
         self._put(report_key(period, "json"), _json(refreshed))
         self._put(report_key(period, "html"), render_report(refreshed), _HTML)
         return refreshed
@@ -149,7 +148,10 @@ class PackFinisher:
         """Write what a pack has beside its tables, and put all that it has together."""
         parts = [self.store.part(plan, number) for number in range(plan.parts)]
         figures = added_up([*(part.figures for part in parts), payouts.figures])
-        extras = self._extras(plan, report, figures)
+        unreadable_in_all = sum(part.unreadable_in_all for part in parts)
+        remarks = (*self._remarks(plan, figures), *_lacking(payouts))
+        warnings = [*report.get("warnings", []), *pack_warnings(unreadable_in_all, remarks)]
+        extras = self._extras(plan, _with_warnings(report, warnings), figures)
         for extra in extras:
             self._put(pack_key(plan.period, plan.name, extra.name), extra.content, extra.content_type)
         files = [PackFile(extra.name, extra.what, None, len(extra.content)) for extra in extras]
@@ -163,10 +165,10 @@ class PackFinisher:
             state=plan.state,
             customers=plan.customers,
             files=(*files, *self._table_files(plan)),
-            remarks=(*self._remarks(plan, figures), *_without(payouts)),
+            remarks=remarks,
             replaces=replaced,
             unreadable=tuple(what for part in parts for what in part.unreadable)[:MOST_UNREADABLE],
-            unreadable_in_all=sum(part.unreadable_in_all for part in parts),
+            unreadable_in_all=unreadable_in_all,
         )
         self._put(pack.key_of(INDEX), render_index(pack, self.company), _HTML)
         self._put(pack.key_of(MANIFEST), _json(pack.content()))
@@ -214,7 +216,18 @@ class PackFinisher:
         self.documents.put(key, content, content_type)
 
 
-def _without(payouts: PayoutsRead) -> list[str]:
+def _with_warnings(report: Report, warnings: list[str]) -> Report:
+    """Let a report have a new pack's warnings, in the place of what it says about the pack before."""
+    return {**_without_pack(report), "warnings": warnings}
+
+
+def _without_pack(report: Report) -> Report:
+    """Leave out what a report says about its pack."""
+    gone = PackEntries.__annotations__
+    return {name: value for name, value in report.items() if name not in gone}  # type: ignore[return-value]
+
+
+def _lacking(payouts: PayoutsRead) -> list[str]:
     """Say whose payouts are missing."""
     return [f"the payouts of {provider} could not be read" for provider in payouts.missing]
 
