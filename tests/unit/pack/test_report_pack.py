@@ -11,6 +11,7 @@ from itertools import count
 
 import pytest
 
+from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.money import Money
@@ -336,6 +337,17 @@ def test_the_report_its_page_and_the_mail_warn_of_what_the_figures_lack(world: W
     for page in (stored.decode(), mail.attachments[0].content.decode(), mail.text, mail.html or ""):
         assert page.count(unread) == page.count(without) == 1
     assert mail.text.index(unread) < mail.text.index("USD invoiced")
+
+
+def test_a_pack_whose_figures_do_not_tie_with_the_ledger_says_by_how_much(world: World) -> None:
+    assert world.pack().remarks == ()
+    [(key, entry)] = [
+        (key, record)
+        for key, record in world.books.records.items()
+        if isinstance(record, Entry) and record.entry_id == "invoice" and record.legs[0].minor == 1000
+    ]
+    world.books.records[key] = replace(entry, legs=tuple(replace(leg, minor=leg.minor * 2) for leg in entry.legs))
+    assert world.pack().remarks == ("the figures do not tie: revenue -60.75 USD, in the ledger -70.75 USD",)
 
 
 def test_no_pack_is_planned_of_a_month_that_is_being_closed_or_never_was(world: World) -> None:

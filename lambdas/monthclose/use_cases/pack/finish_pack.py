@@ -11,6 +11,8 @@ from monthclose.domain.finance.figures import Figures, added_up
 from monthclose.domain.finance.journal import JOURNAL
 from monthclose.domain.finance.journal_files import JournalFile, journal_files
 from monthclose.domain.finance.sum_files import sum_files
+from monthclose.domain.finance.ties import differences
+from monthclose.domain.money import Money
 from monthclose.domain.pack.pack import (
     FIGURES,
     INDEX,
@@ -27,6 +29,7 @@ from monthclose.domain.pack.pack import (
 )
 from monthclose.domain.pack.tables import TABLES
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.ports import Clock, Documents, TimeIsUp
 from monthclose.use_cases.finance.read_payouts import PayoutReader, PayoutsRead
 from monthclose.use_cases.pack.pack_mail import PackMailer
@@ -45,6 +48,8 @@ _JOURNALS = {
     "journal.beancount": "the journal for beancount",
 }
 _FOR_DATEV = "the journal for DATEV, in one currency"
+_MOST_UNTIED = 10
+"""Differences that a pack names; all are counted."""
 _MOST_WHY = 300
 """Characters of an error that a report keeps."""
 
@@ -149,7 +154,7 @@ class PackFinisher:
         parts = [self.store.part(plan, number) for number in range(plan.parts)]
         figures = added_up([*(part.figures for part in parts), payouts.figures])
         unreadable_in_all = sum(part.unreadable_in_all for part in parts)
-        remarks = (*self._remarks(plan, figures), *_lacking(payouts))
+        remarks = (*self._remarks(plan, figures), *_lacking(payouts), *_untied(figures))
         warnings = [*report.get("warnings", []), *pack_warnings(unreadable_in_all, remarks)]
         extras = self._extras(plan, _with_warnings(report, warnings), figures)
         for extra in extras:
@@ -230,6 +235,17 @@ def _without_pack(report: Report) -> Report:
 def _lacking(payouts: PayoutsRead) -> list[str]:
     """Say whose payouts are missing."""
     return [f"the payouts of {provider} could not be read" for provider in payouts.missing]
+
+
+def _untied(figures: Figures) -> list[str]:
+    """Say which figures do not tie with the ledger, as far as a reader wants to know."""
+    found = differences(figures)
+    said = [
+        f"the figures do not tie: {figure} {Money(minor, currency)}, in the ledger {Money(there, currency)}"
+        for figure, currency, minor, there in found[:_MOST_UNTIED]
+    ]
+    left_out = len(found) - len(said)
+    return [*said, *([f"{count(left_out, 'more figure does', 'more figures do')} not tie either"] if left_out else [])]
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
