@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import count
 
 import pytest
 
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.accounts.posting import books_end
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.money import Money
@@ -305,6 +307,21 @@ def test_a_pack_is_out_of_date_once_money_has_moved(world: World) -> None:
     assert invoice
     world.corrector.credit(invoice.number, Money(100, "USD"), "goodwill")
     assert planner.is_outdated(OCTOBER)
+
+
+def test_a_pack_is_out_of_date_once_the_months_journal_is_final(world: World) -> None:
+    planner = world.use_cases.pack_planner
+    provisional = world.pack()
+    journal = provisional.key_of("journal.beancount")
+    assert b"provisional" in world.documents.get(journal)
+    world.clock.now = books_end(OCTOBER) - timedelta(seconds=1)
+    assert not planner.is_outdated(OCTOBER)
+    world.clock.pass_time(seconds=1)
+    assert planner.is_outdated(OCTOBER)
+    final = world.pack(made_for=MadeFor.CHANGE)
+    assert b"Journal of 2026-10: final" in world.documents.get(final.key_of("journal.beancount"))
+    world.clock.pass_time(days=1)
+    assert not planner.is_outdated(OCTOBER)
 
 
 def test_a_customer_whose_document_is_missing_or_altered_is_named_and_the_others_are_there(world: World) -> None:
