@@ -61,7 +61,7 @@ class PackPlanner:
         return state_of(progress.totals for progress in self.closes.all_progress(period))
 
     def is_outdated(self, period: Period) -> bool:
-        """Whether a close has no pack, or its books have changed since that was planned, or its journal became final."""
+        """Whether a close has no pack, or since that was planned its books have changed or its journal became final."""
         current = current_pack(self.store.documents, period)
         if current is None or current.planned_at < books_end(period) <= self.clock():
             return True
