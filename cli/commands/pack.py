@@ -74,13 +74,14 @@ def _print(found: Pack, *, outdated: bool) -> None:
     say(f"report pack of {found.period}: {count(found.customers, 'customer')}, {size(found.size)}", "bold")
     say(f"  {WHY[found.made_for]}, {utc(found.made_at)}; figures as of {utc(found.planned_at)}")
     if outdated:
-        say(f"  the books have changed since; to make it again: monthclose pack {found.period} --make", "yellow")
+        say("  the books have changed since, or the month's journal is final now", "yellow")
+        say(f"  to make it again: monthclose pack {found.period} --make", "yellow")
     for line in found.unreadable[:_MOST_UNREADABLE]:
         say(f"  could not be read: {line}", "red")
     if found.unreadable_in_all > _MOST_UNREADABLE:
         note(f"  and {found.unreadable_in_all - _MOST_UNREADABLE:,} more, on its page of contents")
     for line in found.remarks:
-        say(f"  not written: {line}", "yellow")
+        say(f"  warning: {line}", "yellow")
     people, programs = _split(found)
     rows = [(f"  {file.name}", _rows(file), size(file.size), file.what) for file in people]
     show(grid(rows, header=("  file", "rows", "size", "what it holds")))

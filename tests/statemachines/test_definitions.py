@@ -182,6 +182,15 @@ def test_a_report_pack_that_fails_never_fails_the_close_and_is_not_in_its_event(
     assert without["Next"] == state["Next"] == "Publish the event"
 
 
+def test_a_close_waits_two_hours_for_its_report_pack_once_and_goes_on_without_it(close: Machine) -> None:
+    state = close["States"]["Make the report pack"]
+    assert state["TimeoutSeconds"] == 2 * 60 * 60
+    first = next(retry for retry in state["Retry"] if {"States.Timeout", "States.ALL"} & {*retry["ErrorEquals"]})
+    assert first["MaxAttempts"] == 0
+    [catcher] = state["Catch"]
+    assert catcher["ErrorEquals"] == ["States.ALL"]
+
+
 def test_whatever_fails_in_making_a_pack_the_report_says_so_and_the_execution_fails(pack: Machine) -> None:
     states = pack["States"]
     for name in ("Plan the pack", "Read every part", "Write every table", "Finish the pack"):

@@ -102,6 +102,7 @@ def _pack(dashboard: Dashboard, period: Period) -> dict[str, Any]:
         "people": [file for file in found.files if not file.name.endswith(_PROGRAMS)],
         "programs": [file for file in found.files if file.name.endswith(_PROGRAMS)],
         "unreadable": found.unreadable[:_MOST_UNREADABLE],
+        "unreadable_left_out": found.unreadable_in_all - len(found.unreadable[:_MOST_UNREADABLE]),
         "size": size,
     }
 

@@ -102,6 +102,19 @@ def test_a_transfer_after_a_refusal_is_a_step_of_its_own(world: World) -> None:
     assert rows == {"refused": (1, 0, 30_000), "transfer": (1, 1, 30_000)}
 
 
+def test_what_a_payment_collects_for_an_earlier_month_is_not_recovered_money_of_this_one() -> None:
+    world = World()
+    bill(world, "late", "", method="declined", amount="0.30")
+    world.close()
+    world.clock.pass_time(days=30)
+    world.use("late", "5", period=NOVEMBER)
+    world.close(NOVEMBER, "execution-2")
+    pay_up(world)
+    assert [payment.collected_minor for payment in world.month("late", NOVEMBER).payments] == [530]
+    rows = [tuple(row) for row in figures(world, NOVEMBER).rows(RECOVERY)]
+    assert rows == [("USD", "refused", "", 1, 0, 500), ("USD", "retry 1", "declined", 1, 1, 500)]
+
+
 def test_charges_are_counted_by_brand_outcome_and_code() -> None:
     world = World()
     bill(world, "acme", "", method="debit")

@@ -153,13 +153,14 @@ def test_a_document_that_cannot_be_read_leaves_its_sums_and_no_skus() -> None:
     assert differences(found) == []
 
 
-def test_sums_are_written_in_major_units_for_spreadsheets() -> None:
+def test_sums_are_written_in_minor_units_with_major_units_beside_them_for_spreadsheets() -> None:
     world = a_world()
     world.close()
     files = {file.name: file.content.decode() for file in sum_files(figures(world))}
     assert files["taxes_by_rate.csv"].splitlines() == [
-        "currency,jurisdiction,name,percent,category,taxable,tax",
-        "USD,DE,VAT,19,S,200.00,38.00",
+        "currency,jurisdiction,name,percent,category,taxable_minor,taxable,tax_minor,tax",
+        "USD,DE,VAT,19,S,20000,200.00,3800,38.00",
     ]
     assert "payouts.csv" not in files
+    assert files["balances.csv"].startswith("account,currency,opening_minor,opening,debit_minor,debit,")
     assert files["charges.csv"].splitlines()[0] == "provider,card_brand,outcome,code,charges"

@@ -6,17 +6,21 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import count
 
 import pytest
 
+from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.accounts.posting import books_end
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.money import Money
 from monthclose.domain.pack.pack import MadeFor, Pack
 from monthclose.domain.pack.tables import TABLES
 from monthclose.errors import MailRefusedError, TryLaterError
+from monthclose.ports.payouts import PayoutRecord
 from monthclose.use_cases.pack import piece_writer, write_table
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_close import report_key
@@ -217,6 +221,29 @@ def test_of_two_packs_at_once_the_one_that_was_begun_later_stays(world: World) -
     assert report(world)["pack"]["name"] == later.name
 
 
+def while_asking_for_payouts(world: World, act: Callable[[], object]) -> None:
+    """Let something happen while a pack that is being finished asks a provider, which then cannot be read."""
+
+    def record() -> PayoutRecord:
+        act()
+        raise TryLaterError("the provider is down")
+
+    finisher = world.use_cases.pack_finisher
+    payouts = replace(finisher.payouts, records={"stripe": record})
+    world.use_cases.pack_finisher = replace(finisher, payouts=payouts)
+
+
+def test_a_report_that_is_written_while_its_pack_is_finished_is_kept(world: World) -> None:
+    def prove_again() -> None:
+        newer = {**report(world), "status": "not_compared"}
+        world.documents.put(report_key(OCTOBER, "json"), json.dumps(newer).encode())
+
+    while_asking_for_payouts(world, prove_again)
+    pack = world.pack()
+    assert report(world)["status"] == "not_compared"
+    assert report(world)["pack"]["name"] == pack.name
+
+
 @pytest.mark.parametrize(
     ("settings", "written", "remarks"),
     [
@@ -282,6 +309,21 @@ def test_a_pack_is_out_of_date_once_money_has_moved(world: World) -> None:
     assert planner.is_outdated(OCTOBER)
 
 
+def test_a_pack_is_out_of_date_once_the_months_journal_is_final(world: World) -> None:
+    planner = world.use_cases.pack_planner
+    provisional = world.pack()
+    journal = provisional.key_of("journal.beancount")
+    assert b"provisional" in world.documents.get(journal)
+    world.clock.now = books_end(OCTOBER) - timedelta(seconds=1)
+    assert not planner.is_outdated(OCTOBER)
+    world.clock.pass_time(seconds=1)
+    assert planner.is_outdated(OCTOBER)
+    final = world.pack(made_for=MadeFor.CHANGE)
+    assert b"Journal of 2026-10: final" in world.documents.get(final.key_of("journal.beancount"))
+    world.clock.pass_time(days=1)
+    assert not planner.is_outdated(OCTOBER)
+
+
 def test_a_customer_whose_document_is_missing_or_altered_is_named_and_the_others_are_there(world: World) -> None:
     invoice = world.month("customer-1").invoice
     assert invoice
@@ -294,6 +336,35 @@ def test_a_customer_whose_document_is_missing_or_altered_is_named_and_the_others
     assert len(rows(world, pack, "invoices")) == 3
     assert {row["customer_id"] for row in rows(world, pack, "lines")} == {"customer-0", "customer-2"}
     assert invoice.number in world.documents.get(pack.key_of("index.html")).decode()
+
+
+def test_the_report_its_page_and_the_mail_warn_of_what_the_figures_lack(world: World) -> None:
+    world.finance_email = "finance@example.com"
+    invoice = world.month("customer-1").invoice
+    assert invoice
+    del world.documents.objects[invoice.document.key]
+    while_asking_for_payouts(world, lambda: None)
+    world.pack()
+    unread = "1 customer or document could not be read: the figures and the report pack lack it"
+    without = "the payouts of stripe could not be read"
+    said = report(world)["pack"]
+    assert (said["unreadable_in_all"], said["remarks"]) == (1, [without])
+    stored = world.documents.get(report_key(OCTOBER, "html"))
+    [mail] = [one for one in world.mailer.sent if one.to == "finance@example.com"]
+    for page in (stored.decode(), mail.attachments[0].content.decode(), mail.text, mail.html or ""):
+        assert page.count(unread) == page.count(without) == 1
+    assert mail.text.index(unread) < mail.text.index("USD invoiced")
+
+
+def test_a_pack_whose_figures_do_not_tie_with_the_ledger_says_by_how_much(world: World) -> None:
+    assert world.pack().remarks == ()
+    [(key, entry)] = [
+        (key, record)
+        for key, record in world.books.records.items()
+        if isinstance(record, Entry) and record.entry_id == "invoice" and record.legs[0].minor == 1000
+    ]
+    world.books.records[key] = replace(entry, legs=tuple(replace(leg, minor=leg.minor * 2) for leg in entry.legs))
+    assert world.pack().remarks == ("the figures do not tie: revenue -60.75 USD, in the ledger -70.75 USD",)
 
 
 def test_no_pack_is_planned_of_a_month_that_is_being_closed_or_never_was(world: World) -> None:
@@ -322,6 +393,18 @@ class TestMail:
         assert b"<html" in attached.content
         assert "invoices.csv" in mail.text
         assert "60.75 USD invoiced" in mail.text
+
+    def test_once_of_the_pack_that_was_begun_later_and_was_faster(self, world: World) -> None:
+        world.finance_email = "finance@example.com"
+        made = world.use_cases
+        plan = made.pack_planner.plan(OCTOBER, MadeFor.CLOSE)
+        world.clock.pass_time(seconds=5)
+        faster = world.pack(made_for=MadeFor.PERSON)
+        assert self.told(world) == []
+        for _ in range(2):
+            assert made.pack_finisher.finish(OCTOBER, plan.name) == faster
+        assert self.told(world) == ["Month close 2026-10: the books tie"]
+        assert faster.name in world.mailer.sent[-1].text
 
     def test_nobody_if_the_settings_name_nobody(self, world: World) -> None:
         before = len(world.mailer.sent)

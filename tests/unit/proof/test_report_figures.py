@@ -125,6 +125,14 @@ def test_the_collection_rate_is_drawn_by_day_and_said_with_the_days_of_sales_out
     assert "2026-11-01 - 119.00 50.0%" in text, "day by day"
 
 
+def test_days_of_sales_outstanding_are_left_out_once_later_months_invoices_are_open_too(world: World) -> None:
+    early, late = (text_of(a_page(world, days=days)) for days in (29, 30))
+    assert "JPY 9,900 0 0.0% 31.0" in early
+    assert "JPY 9,900 0 0.0% 31.0" not in late
+    assert "JPY 9,900 0 0.0%" in late
+    assert "Days of sales outstanding are left out" in late
+
+
 def test_cash_is_by_provider_and_day_beside_the_payouts() -> None:
     world = World()
     world.use(world.add_customer("early"), "10", period=OCTOBER.previous)

@@ -7,8 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from monthclose.domain.accounts.posting import EntryKind, kind_of
 from monthclose.domain.finance.cash import paid_by
 from monthclose.domain.finance.customer import CustomerBooks, receivable_minor
+from monthclose.domain.finance.journal import payment_of
 from monthclose.domain.finance.sums import SumTable
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import REFUSED, Payment, PaymentState, Transition
@@ -104,20 +106,30 @@ def recovery_of(books: CustomerBooks, period: Period, at: datetime) -> Iterator[
 class _Happened(NamedTuple):
     payment: Payment
     step: Transition
+    paid_minor: int
+    """What the payment has paid of the month's invoice."""
 
 
 def _history(month: CustomerMonth, at: datetime) -> Iterator[_Happened]:
-    return (_Happened(payment, step) for payment in month.payments for step in payment.history if step.time <= at)
+    for payment in month.payments:
+        paid = _paid_with(payment, month, at)
+        yield from (_Happened(payment, step, paid) for step in payment.history if step.time <= at)
+
+
+def _paid_with(payment: Payment, month: CustomerMonth, at: datetime) -> int:
+    """Say what a payment had paid of its invoice at a time: without what it collects for earlier months' invoices."""
+    booked = [entry for entry in month.entries if entry.time <= at and kind_of(entry) is EntryKind.PAYMENT]
+    return sum(paid_by(entry) for entry in booked if payment_of(entry, month) == payment)
 
 
 def _after(one: _Happened, currency: str, told: str, first: datetime) -> Iterator[RecoverySum]:
-    payment, step = one
+    payment, step, paid = one
     if step.after is PaymentState.CHARGING and step.before is not PaymentState.UNKNOWN:
         yield RecoverySum(currency, _named(payment, step, first), told, 1, 0, 0)
     elif step.after is PaymentState.PAID and step.before is PaymentState.ACTION_REQUIRED:
-        yield RecoverySum(currency, Step.CONFIRMED, told, 1, 1, payment.collected_minor)
+        yield RecoverySum(currency, Step.CONFIRMED, told, 1, 1, paid)
     elif step.after is PaymentState.PAID and step.before is not PaymentState.REVERSED:
-        yield RecoverySum(currency, _named(payment, step, first), told, 0, 1, payment.collected_minor)
+        yield RecoverySum(currency, _named(payment, step, first), told, 0, 1, paid)
 
 
 def _named(payment: Payment, step: Transition, first: datetime) -> str:

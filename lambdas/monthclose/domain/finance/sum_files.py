@@ -1,4 +1,4 @@
-"""The figures that are sums, as CSV for spreadsheets: one small file for each table, amounts in major units."""
+"""The figures that are sums, as CSV for spreadsheets: one small file for each table, amounts in both units."""
 
 import csv
 import io
@@ -42,12 +42,10 @@ def _csv(figures: Figures, table: SumTable[Any]) -> bytes:
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     columns: tuple[str, ...] = table.row._fields
-    out.writerow(_major_name(name) for name in columns)
+    out.writerow(head for name in columns for head in _heads(name))
     for row in figures.rows(table):
         cells = row._asdict()
-        out.writerow(
-            f"{Money(value, cells['currency']).major:f}" if _is_amount(name) else value for name, value in cells.items()
-        )
+        out.writerow(cell for name, value in cells.items() for cell in _cells(name, value, cells.get("currency", "")))
     return text.getvalue().encode()
 
 
@@ -55,5 +53,13 @@ def _is_amount(name: str) -> bool:
     return name.endswith(MINOR) or name == "minor"
 
 
-def _major_name(name: str) -> str:
-    return "amount" if name == "minor" else name.removesuffix(MINOR)
+def _heads(name: str) -> list[str]:
+    """Name a field's columns: an amount has one in minor units, and beside it one in major units."""
+    if not _is_amount(name):
+        return [name]
+    major = "amount" if name == "minor" else name.removesuffix(MINOR)
+    return [f"{major}{MINOR}", major]
+
+
+def _cells(name: str, value: Any, currency: str) -> list[Any]:
+    return [value, f"{Money(value, currency).major:f}"] if _is_amount(name) else [value]

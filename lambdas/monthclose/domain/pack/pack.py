@@ -90,7 +90,7 @@ class Pack:
     unreadable: tuple[str, ...] = ()
     unreadable_in_all: int = 0
     remarks: tuple[str, ...] = ()
-    """Which files there are none of, and why."""
+    """Which files and payouts are missing, and why; which figures do not tie with the ledger."""
     replaces: str = ""
     """The name of the pack whose place it took; empty for the period's first one."""
     more: Mapping[str, Any] = field(default_factory=dict)

@@ -11,6 +11,8 @@ from monthclose.domain.finance.figures import Figures, added_up
 from monthclose.domain.finance.journal import JOURNAL
 from monthclose.domain.finance.journal_files import JournalFile, journal_files
 from monthclose.domain.finance.sum_files import sum_files
+from monthclose.domain.finance.ties import differences
+from monthclose.domain.money import Money
 from monthclose.domain.pack.pack import (
     FIGURES,
     INDEX,
@@ -27,6 +29,7 @@ from monthclose.domain.pack.pack import (
 )
 from monthclose.domain.pack.tables import TABLES
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.ports import Clock, Documents, TimeIsUp
 from monthclose.use_cases.finance.read_payouts import PayoutReader, PayoutsRead
 from monthclose.use_cases.pack.pack_mail import PackMailer
@@ -35,7 +38,7 @@ from monthclose.use_cases.pack.pack_queries import athena_queries
 from monthclose.use_cases.pack.pack_store import MOST_UNREADABLE, PackPlan, PackStore
 from monthclose.use_cases.proof.report import PackEntries, Report
 from monthclose.use_cases.proof.report_close import report_key
-from monthclose.use_cases.proof.report_pack import current_pack, earlier_pack, pack_entries
+from monthclose.use_cases.proof.report_pack import current_pack, earlier_pack, pack_entries, pack_warnings
 from monthclose.use_cases.proof.report_page import render_report
 
 _HTML, _TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
@@ -45,6 +48,8 @@ _JOURNALS = {
     "journal.beancount": "the journal for beancount",
 }
 _FOR_DATEV = "the journal for DATEV, in one currency"
+_MOST_UNTIED = 10
+"""Differences that a pack names; all are counted."""
 _MOST_WHY = 300
 """Characters of an error that a report keeps."""
 
@@ -96,22 +101,27 @@ class PackFinisher:
         plan = self.store.require(period, name)
         report = self._report(period)
         current = current_pack(self.documents, period)
-        if current and current.planned_at > plan.planned_at:
-            return current  # one that was begun later was faster
+        if current and current.planned_at > plan.planned_at:  # one that was begun later was faster
+            self._tell(plan, current, report)
+            return current
         replaced = current.replaces if current and current.name == name else current.name if current else ""
         pack = self._write(plan, report, self.payouts.read(period, time_is_up), replaced)
         self._put(manifest_key(period), _json(pack.content()))
-        report = self._refresh(period, report)
+        report = self._refresh(period)
         self._remove_outdated(pack)
-        if self.mailer:
-            self.mailer.tell(plan, pack, report)
+        self._tell(plan, pack, report)
         return pack
 
     def fail(self, period: Period, why: str) -> None:
         """Have the report say that its pack could not be made, and why."""
         failure = PackFailure(self.clock(), why[:_MOST_WHY])
         self._put(failure_key(period), _json(failure.content()))
-        self._refresh(period, self._report(period))
+        self._refresh(period)
+
+    def _tell(self, plan: PackPlan, pack: Pack, report: Report) -> None:
+        """Tell finance of the pack that is current, even if it is not the one that the close has made."""
+        if self.mailer:
+            self.mailer.tell(plan, pack, report)
 
     def _report(self, period: Period) -> Report:
         try:
@@ -120,10 +130,9 @@ class PackFinisher:
             raise UserMistakeError(f"{period} has no report; close it with: monthclose close {period}") from None
         return report
 
-    def _refresh(self, period: Period, report: Report) -> Report:
-        """Put into the report what it says about its pack."""
-        kept = {name: value for name, value in report.items() if name not in PackEntries.__annotations__}
-        refreshed: Report = {**kept, **pack_entries(self.documents, period)}  # type: ignore[typeddict-item]
+    def _refresh(self, period: Period) -> Report:
+        """Put into the report, as it is now, what it says about its pack."""
+        refreshed: Report = {**_without_pack(self._report(period)), **pack_entries(self.documents, period)}
         self._put(report_key(period, "json"), _json(refreshed))
         self._put(report_key(period, "html"), render_report(refreshed), _HTML)
         return refreshed
@@ -144,7 +153,10 @@ class PackFinisher:
         """Write what a pack has beside its tables, and put all that it has together."""
         parts = [self.store.part(plan, number) for number in range(plan.parts)]
         figures = added_up([*(part.figures for part in parts), payouts.figures])
-        extras = self._extras(plan, report, figures)
+        unreadable_in_all = sum(part.unreadable_in_all for part in parts)
+        remarks = (*self._remarks(plan, figures), *_lacking(payouts), *_untied(figures))
+        warnings = [*report.get("warnings", []), *pack_warnings(unreadable_in_all, remarks)]
+        extras = self._extras(plan, _with_warnings(report, warnings), figures)
         for extra in extras:
             self._put(pack_key(plan.period, plan.name, extra.name), extra.content, extra.content_type)
         files = [PackFile(extra.name, extra.what, None, len(extra.content)) for extra in extras]
@@ -158,10 +170,10 @@ class PackFinisher:
             state=plan.state,
             customers=plan.customers,
             files=(*files, *self._table_files(plan)),
-            remarks=(*self._remarks(plan, figures), *_without(payouts)),
+            remarks=remarks,
             replaces=replaced,
             unreadable=tuple(what for part in parts for what in part.unreadable)[:MOST_UNREADABLE],
-            unreadable_in_all=sum(part.unreadable_in_all for part in parts),
+            unreadable_in_all=unreadable_in_all,
         )
         self._put(pack.key_of(INDEX), render_index(pack, self.company), _HTML)
         self._put(pack.key_of(MANIFEST), _json(pack.content()))
@@ -209,9 +221,31 @@ class PackFinisher:
         self.documents.put(key, content, content_type)
 
 
-def _without(payouts: PayoutsRead) -> list[str]:
+def _with_warnings(report: Report, warnings: list[str]) -> Report:
+    """Let a report have a new pack's warnings, in the place of what it says about the pack before."""
+    return {**_without_pack(report), "warnings": warnings}
+
+
+def _without_pack(report: Report) -> Report:
+    """Leave out what a report says about its pack."""
+    gone = PackEntries.__annotations__
+    return {name: value for name, value in report.items() if name not in gone}  # type: ignore[return-value]
+
+
+def _lacking(payouts: PayoutsRead) -> list[str]:
     """Say whose payouts are missing."""
     return [f"the payouts of {provider} could not be read" for provider in payouts.missing]
+
+
+def _untied(figures: Figures) -> list[str]:
+    """Say which figures do not tie with the ledger, as far as a reader wants to know."""
+    found = differences(figures)
+    said = [
+        f"the figures do not tie: {figure} {Money(minor, currency)}, in the ledger {Money(there, currency)}"
+        for figure, currency, minor, there in found[:_MOST_UNTIED]
+    ]
+    left_out = len(found) - len(said)
+    return [*said, *([f"{count(left_out, 'more figure does', 'more figures do')} not tie either"] if left_out else [])]
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

@@ -17,6 +17,7 @@ from monthclose.templates import environment
 from monthclose.use_cases.pack.pack_page import size
 from monthclose.use_cases.pack.pack_store import PackPlan, PackStore
 from monthclose.use_cases.proof.report import Report
+from monthclose.use_cases.proof.report_pack import pack_warnings
 
 _MOST_ATTACHED = 5_000_000
 """Bytes: a third more once they are encoded. Many mailboxes take 10 MB (SES: 40 MB)."""
@@ -70,6 +71,7 @@ class PackMailer:
             "period": str(pack.period),
             "month": f"{pack.period.start:%B %Y}",
             "verdict": _verdict(report),
+            "warnings": pack_warnings(pack.unreadable_in_all, pack.remarks),
             "money": [(code, _sums(code, sums)) for code, sums in sorted(report["money"].items())],
             "files": [(file.name, file.what, size(file.size)) for file in listed[:_MOST_LISTED]],
             "left_out": len(pack.files) - len(listed[:_MOST_LISTED]),

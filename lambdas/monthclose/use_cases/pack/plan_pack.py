@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC
 
+from monthclose.domain.accounts.posting import books_end
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pack.pack import MadeFor, state_of
@@ -60,6 +61,8 @@ class PackPlanner:
         return state_of(progress.totals for progress in self.closes.all_progress(period))
 
     def is_outdated(self, period: Period) -> bool:
-        """Whether a close has no pack, or its books have changed since that was planned."""
+        """Whether a close has no pack, or since that was planned its books have changed or its journal became final."""
         current = current_pack(self.store.documents, period)
-        return current is None or current.state != self.state(period)
+        if current is None or current.planned_at < books_end(period) <= self.clock():
+            return True
+        return current.state != self.state(period)

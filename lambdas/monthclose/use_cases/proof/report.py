@@ -134,6 +134,10 @@ class PackEntry(TypedDict):
     """The prefix of its files in the documents bucket."""
     files: int
     size: int
+    unreadable_in_all: NotRequired[int]
+    """Customers and documents that could not be read; only if there are any. Its page of contents names them."""
+    remarks: NotRequired[Sequence[str]]
+    """What the pack lacks, and figures that do not tie; only if there are any."""
 
 
 class PackFailureEntry(TypedDict):

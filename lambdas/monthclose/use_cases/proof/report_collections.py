@@ -19,6 +19,9 @@ from monthclose.use_cases.proof.report_people import words
 
 _TONES = ("series1", "series2", "series3", "series4", "series5", "series6")
 
+_OUTSTANDING = "Days of sales outstanding: all that is open, for as many days as it took to bill that much."
+_OUTSTANDING_LATE = "Days of sales outstanding are left out: what is open by now has later months' invoices in it, too."
+
 
 def collections(figures: Figures, period: Period, until: date | None) -> Iterator[Section]:
     """Lay out how fast the month's invoices were paid, if there are any.
@@ -30,7 +33,8 @@ def collections(figures: Figures, period: Period, until: date | None) -> Iterato
     """
     invoiced = figures.rows(INVOICED)
     rates = {one.currency: collection_rates(figures, one.currency) for one in invoiced}
-    outstanding, to_pay = days_of_sales_outstanding(figures, period), days_to_pay(figures)
+    late = until is not None and until >= period.next.end.date()
+    outstanding, to_pay = {} if late else days_of_sales_outstanding(figures, period), days_to_pay(figures)
     if not invoiced:
         return
     columns = [
@@ -50,7 +54,7 @@ def collections(figures: Figures, period: Period, until: date | None) -> Iterato
         drawings=_rate_chart(rates, until),
         tables=[Table(columns, rows)],
         details=[("Day by day", _rate_table(rates))] if any(rates.values()) else [],
-        note="Days of sales outstanding: all that is open, for as many days as it took to bill that much.",
+        note=_OUTSTANDING_LATE if late else _OUTSTANDING,
     )
 
 

@@ -1,11 +1,12 @@
 """What a report says about its pack: which one is current, its figures, and why the last one could not be made."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from monthclose.domain.pack.pack import FIGURES, MANIFEST, Pack, PackFailure, failure_key, manifest_key, pack_key
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.ports import Documents
 from monthclose.use_cases.proof.report import PackEntries, PackEntry
 
@@ -41,8 +42,16 @@ def pack_entries(documents: Documents, period: Period) -> PackEntries:
     return entries
 
 
+def pack_warnings(unreadable_in_all: int, remarks: Iterable[str]) -> list[str]:
+    """Say what a reader of a pack's figures must know: they lack what could not be read."""
+    it = "it" if unreadable_in_all == 1 else "them"
+    unread = count(unreadable_in_all, "customer or document", "customers or documents")
+    lacking = f"{unread} could not be read: the figures and the report pack lack {it}"
+    return [*([lacking] if unreadable_in_all else []), *remarks]
+
+
 def _entry(pack: Pack) -> PackEntry:
-    return {
+    entry: PackEntry = {
         "name": pack.name,
         "run": pack.run,
         "made_for": pack.made_for,
@@ -52,6 +61,11 @@ def _entry(pack: Pack) -> PackEntry:
         "files": len(pack.files),
         "size": pack.size,
     }
+    if pack.unreadable_in_all:
+        entry["unreadable_in_all"] = pack.unreadable_in_all
+    if pack.remarks:
+        entry["remarks"] = pack.remarks
+    return entry
 
 
 def _read(documents: Documents, key: str) -> Mapping[str, Any] | None:

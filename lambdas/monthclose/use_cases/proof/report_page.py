@@ -19,6 +19,7 @@ from monthclose.use_cases.proof.report_figures import figure_sections, figures_a
 from monthclose.use_cases.proof.report_last_month import against_last_month
 from monthclose.use_cases.proof.report_ledger import ledger_table
 from monthclose.use_cases.proof.report_money import currencies, parts_legend
+from monthclose.use_cases.proof.report_pack import pack_warnings
 from monthclose.use_cases.proof.report_people import loose_ends, people, utc, words
 
 _MAX_FINDINGS = 200
@@ -69,9 +70,12 @@ def render_report(report: Report, figures_of: datetime | None = None) -> bytes:
 
 
 def _of_pack(report: Report) -> list[str]:
-    """Say that the last report pack could not be made, if so."""
-    failure = report.get("pack_failure")
-    return [f"the report pack of {utc(failure['time'])} could not be made: {failure['why']}"] if failure else []
+    """Say what the figures of the report pack lack, and that the last pack could not be made, if so."""
+    pack, failure = report.get("pack"), report.get("pack_failure")
+    said = pack_warnings(pack.get("unreadable_in_all", 0), pack.get("remarks", ())) if pack else []
+    if failure:
+        said.append(f"the report pack of {utc(failure['time'])} could not be made: {failure['why']}")
+    return said
 
 
 def _contents(first: Iterable[Section], then: Iterable[Section], *, ledger: bool, proof: bool) -> list[tuple[str, str]]:
