@@ -153,6 +153,37 @@ def test_what_has_not_changed_is_not_fetched_again(copy: Copy) -> None:
     assert copy.world.register.gets - gets == 2  # the batch and the account
 
 
+def test_a_list_is_another_one_only_once_its_rows_have_changed(copy: Copy) -> None:
+    copy.sync.refresh(at_once=True)
+    revision = copy.cache.revision
+    for _ in range(2):
+        copy.world.clock.pass_time(minutes=20)  # long enough for the reports to be read again, too
+        copy.sync.refresh(at_once=True)
+    assert copy.cache.revision == revision
+    copy.world.cashier.record("poor", Money(1, "USD"), "transfer 1")
+    copy.sync.refresh(at_once=True)
+    assert copy.cache.revision == revision + 1
+    copy.world.use_cases.acts.record("customer.held", customer_id="acme", by="ann", why="fraud")
+    copy.sync.refresh(at_once=True)
+    assert copy.cache.revision == revision + 2
+
+
+def test_what_a_run_that_broke_off_has_read_is_seen_after_the_next_one(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy.sync.refresh(at_once=True)
+    revision = copy.cache.revision
+    copy.world.cashier.record("poor", Money(125_000, "USD"), "transfer 1")
+    with monkeypatch.context() as broken:
+        broken.setattr(copy.world.documents, "get", lambda _key: 1 / 0)
+        copy.world.clock.pass_time(minutes=20)
+        with pytest.raises(ZeroDivisionError):
+            copy.sync.refresh(at_once=True)
+    copy.sync.refresh(at_once=True)
+    assert copy.cache.revision == revision + 1
+    assert copy.row("customers", "poor")["balance_minor"] == 0
+
+
 def test_an_object_that_was_read_earlier_and_written_later_hides_nothing(copy: Copy) -> None:
     payment = copy.world.month(name := "acme").payment
     assert payment
