@@ -2,11 +2,12 @@
 
 import csv
 import io
+import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE
 
@@ -16,7 +17,7 @@ import pytest
 from cli.dashboard.register.catalog import INVOICES, LISTS, PAYMENTS
 from cli.dashboard.register.lists import Coverage, Lists, Query
 from cli.dashboard.register.service import ListService
-from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import Money
 from monthclose.domain.register.objects import BATCHES, CUSTOMERS, batch_key, batch_object
 from monthclose.errors import TryLaterError
@@ -138,6 +139,29 @@ def test_an_import_is_seen_at_once_and_a_removed_customer_is_gone_after_the_next
     world.clock.pass_time(days=2)
     world.close()
     assert copy.ids("customers", sort="customer_id") == ["acme", "poor", "tokyo"]
+
+
+@pytest.mark.parametrize("out_of_time", [False, True])
+@pytest.mark.parametrize("failed", [1, 2, 4])
+def test_nobody_is_gone_because_one_part_of_the_list_of_customers_could_not_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, failed: int, *, out_of_time: bool
+) -> None:
+    copy = Copy(world)
+    everybody = copy.ids("customers", sort="customer_id")
+    world.clock.pass_time(days=2)
+    snapshots, put, puts = world.planner.snapshots, world.register.put_customers, itertools.count(1)
+    object.__setattr__(snapshots, "part", 1)
+    object.__setattr__(snapshots.directory, "at_once", 1)
+
+    def sometimes(customers: Iterable[Customer], read_at: datetime) -> bool:
+        return next(puts) != failed and put(customers, read_at)
+
+    monkeypatch.setattr(world.register, "put_customers", sometimes)
+    run, scan = world.open(), None
+    while plan := world.planner.plan(OCTOBER, run, scan, lambda: out_of_time).scan:
+        scan = plan
+    assert next(puts) > len(everybody)
+    assert copy.ids("customers", sort="customer_id") == everybody
 
 
 def test_what_has_not_changed_is_not_fetched_again(copy: Copy) -> None:
