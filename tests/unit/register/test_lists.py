@@ -103,6 +103,24 @@ def test_amounts_are_sorted_by_what_they_are_worth_in_their_currency_and_summed_
     assert page.total == 3
 
 
+def test_what_one_customer_has_as_credit_is_not_taken_off_what_others_owe(copy: Copy) -> None:
+    copy.world.cashier.credit("acme", Money(700, "USD"), "a long outage", by="ann")
+    assert copy.row("customers", "acme")["balance_minor"] == -700
+    page = copy.lists.page(LISTS["customers"], Query(filters={"currency": "USD"}))
+    assert page.sums == [Money(125_000, "USD")]
+
+
+def test_sums_are_shown_in_every_currency(world: World) -> None:
+    currencies = ("AUD", "BRL", "CAD", "CHF", "DKK", "EUR", "GBP", "NOK", "PLN", "SEK")
+    for currency in currencies:
+        world.use(world.add_customer(f"of-{currency}", method="declined", currency=currency), "10")
+    world.close()
+    copy = Copy(world)
+    copy.sync.refresh()
+    for name in ("customers", "invoices"):
+        assert {each.currency for each in copy.lists.page(LISTS[name], Query()).sums} >= {*currencies, "USD", "JPY"}
+
+
 def test_customers_stand_as_they_do_now_after_each_booking_without_another_read_of_them(world: World) -> None:
     world.close()
     copy = Copy(world)
