@@ -5,7 +5,7 @@ import io
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from cli.dashboard.register.service import ListService
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import Money
 from monthclose.domain.register.objects import BATCHES, CUSTOMERS, batch_key, batch_object
-from monthclose.errors import TryLaterError
+from monthclose.errors import TryLaterError, UserMistakeError
 from tests.unit.cli.driving import Command, FakeMachine
 from tests.unit.register.copying import Copy, Ticking
 from tests.world import OCTOBER, World
@@ -360,22 +360,57 @@ def test_a_search_is_never_part_of_the_query(copy: Copy) -> None:
     assert copy.lists.page(INVOICES, Query()).total == 3
 
 
-def test_a_copy_whose_damage_shows_later_is_made_again(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def service(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ListService:
     monkeypatch.setenv("MONTHCLOSE_HOME", str(tmp_path))
     world.close()
-    service = ListService(Command(world, FakeMachine(world)).system, at_once=True, wait=60)
-    service.look()
-    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
+    made = ListService(Command(world, FakeMachine(world)).system, at_once=True, wait=60)
+    made.look()
+    return made
 
-    def broken(_lists: Lists) -> None:
-        raise duckdb.IOException("a block has another checksum")
 
+def _invoices(service: ListService) -> int:
+    return service.ask(lambda lists: lists.page(INVOICES, Query()).total)
+
+
+def _broken(error: duckdb.Error) -> Callable[[Lists], None]:
+    def ask(_lists: Lists) -> None:
+        raise error
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [duckdb.IOException, duckdb.FatalException, duckdb.SerializationException, duckdb.InternalException],
+)
+def test_a_copy_whose_damage_shows_later_is_made_again(service: ListService, damage: type[duckdb.Error]) -> None:
+    assert _invoices(service) == 3
     with pytest.raises(TryLaterError, match="damaged"):
-        service.ask(broken)
+        service.ask(_broken(damage("a block has another checksum")))
+    assert _invoices(service) == 0
     service.look()
-    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
+    assert _invoices(service) == 3
+
+
+def test_a_query_that_fails_alone_leaves_the_copy(service: ListService) -> None:
+    with pytest.raises(UserMistakeError, match="too little memory"):
+        service.ask(_broken(duckdb.OutOfMemoryException("could not allocate block")))
+    with pytest.raises(duckdb.BinderException):
+        service.ask(_broken(duckdb.BinderException("no such column")))
+    assert _invoices(service) == 3
+
+
+def test_a_copy_that_was_made_again_meanwhile_is_not_made_once_more(service: ListService) -> None:
+    def overtaken(_lists: Lists) -> None:
+        with pytest.raises(TryLaterError):
+            service.ask(_broken(duckdb.IOException("a block has another checksum")))
+        service.look()
+        raise duckdb.IOException("the connection was closed")
+
+    with pytest.raises(TryLaterError, match="read again"):
+        service.ask(overtaken)
+    assert _invoices(service) == 3
 
 
 def test_a_register_that_cannot_be_read_leaves_the_lists_as_they_were_and_says_so(
