@@ -43,6 +43,8 @@ class State:
         Objects that the run under way has fetched, and has to fetch; 0 of 0 if none is under way.
     unreadable : int
         Objects that could not be read in the last run: the next one tries them again.
+    lost : int
+        Lines that cannot be read in objects that otherwise can.
     error : str
         Why the last run broke off; empty if it did not.
     """
@@ -51,6 +53,7 @@ class State:
     done: int = 0
     todo: int = 0
     unreadable: int = 0
+    lost: int = 0
     error: str = ""
 
 
@@ -84,7 +87,7 @@ class Sync:
         self._looked: dict[str, datetime] = {}
         self._changed = False
         """Whether rows have changed since the copy's revision rose last, also in a run that broke off."""
-        self.state = State(self._kept_as_of())
+        self.state = State(self._kept_as_of(), lost=self._lost())
 
     def refresh(self, *, at_once: bool = False) -> State:
         """Bring the copy up to date, unless that is being done, or was done a moment ago.
@@ -114,7 +117,7 @@ class Sync:
         except BaseException as error:
             self.state = replace(self.state, error=str(error) or type(error).__name__, done=0, todo=0)
             raise
-        self.state = replace(self.state, as_of=begun, done=0, todo=0)
+        self.state = replace(self.state, as_of=begun, done=0, todo=0, lost=self._lost())
         if self._changed:
             self._cache.revision += 1
             self._changed = False
@@ -191,6 +194,10 @@ class Sync:
         connection.execute("UPDATE release SET as_of = ?", [instant(as_of)])
         connection.execute("COMMIT")
         self._changed |= others_changed
+
+    def _lost(self) -> int:
+        ((lost,),) = self._cache.cursor().execute("SELECT coalesce(sum(lost), 0)::BIGINT FROM objects").fetchall()
+        return int(lost)
 
     def _kept_as_of(self) -> datetime | None:
         row = self._cache.cursor().execute("SELECT as_of FROM release").fetchone()

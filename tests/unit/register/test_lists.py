@@ -1,8 +1,10 @@
 """Lists, searches and exports, from the copy that a dashboard keeps of the register."""
 
 import csv
+import gzip
 import io
 import itertools
+import string
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -253,15 +255,44 @@ def test_batches_that_are_gone_and_another_history_are_forgotten(copy: Copy) -> 
     assert copy.row("customers", "other")["name"] == "Other"
 
 
-def test_a_damaged_object_is_left_out_and_tried_again(copy: Copy) -> None:
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda good: good[:-20], lambda good: good[:10] + bytes([255 - good[10]]) + good[11:], lambda _good: b"no gzip"],
+    ids=["cut", "changed", "replaced"],
+)
+def test_a_damaged_object_is_left_out_and_tried_again(copy: Copy, damaged: Callable[[bytes], bytes]) -> None:
     key = batch_key(OCTOBER, 0)
     at, good = copy.world.register.objects[key]
-    copy.world.register.objects[key] = (at, good[:-20])
+    copy.world.register.objects[key] = (at, damaged(good))
     assert len(copy.ids("invoices")) == 2
     assert copy.sync.state.unreadable == 1
     copy.world.register.objects[key] = (at, good)
     assert len(copy.ids("invoices")) == 3
     assert copy.sync.state.unreadable == 0
+
+
+@pytest.mark.parametrize("line", [b'{"table":"invoices","number', b"garbage"])
+def test_lines_that_cannot_be_read_are_counted_until_they_are_written_again(copy: Copy, line: bytes) -> None:
+    key = batch_key(OCTOBER, 0)
+    at, good = copy.world.register.objects[key]
+    copy.world.register.objects[key] = (at, gzip.compress(gzip.decompress(good) + line + b"\n"))
+    for _ in range(2):
+        assert len(copy.ids("invoices")) == 3
+        assert copy.sync.state.lost == 1
+    copy.world.register.objects[key] = (at, good)
+    assert len(copy.ids("invoices")) == 3
+    assert copy.sync.state.lost == 0
+
+
+def test_a_filter_has_all_countries(world: World) -> None:
+    countries = [a + b for a in "ABCDEFGHIJ" for b in string.ascii_uppercase]
+    world.directory.put_profiles(
+        (code, Profile(code, "a@b.example", "EUR", "stripe", country=code)) for code in countries
+    )
+    copy = Copy(world)
+    copy.sync.refresh()
+    (wanted,) = (each for each in LISTS["customers"].filters if each.name == "country")
+    assert [value for value, _ in copy.lists.choices(LISTS["customers"], wanted)] == countries
 
 
 def test_a_register_that_cannot_be_written_stops_no_close_and_is_made_good_later(world: World) -> None:
