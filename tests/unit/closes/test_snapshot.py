@@ -33,7 +33,7 @@ class Customers:
         self._customers = list(customers)
         self._places = {customer.customer_id: place for place, customer in enumerate(self._customers)}
 
-    def scan(self, after: str, registered: Registered) -> Generator[Planned]:  # noqa: ARG002 - there is no register
+    def scan(self, after: str, registered: Registered) -> Generator[Planned]:
         yield from self._customers[self._places[after] + 1 if after else 0 :]
 
     def __getattr__(self, name: str) -> object:
@@ -135,7 +135,7 @@ def test_memory_stays_within_two_parts_whatever_the_number_of_customers() -> Non
         def __init__(self, number: int) -> None:
             self.number = number
 
-        def scan(self, after: str, registered: Registered) -> Generator[Planned]:  # noqa: ARG002
+        def scan(self, after: str, registered: Registered) -> Generator[Planned]:
             return (Planned(f"{n:09}", f"p{n % 2}", n * 7919 % 1000) for n in range(self.number))
 
     class Discarding(FakeDocuments):
