@@ -13,6 +13,7 @@ from monthclose.domain.finance.sums import SumTable
 from monthclose.domain.finance.taxes import TAXES
 from monthclose.domain.money import Money
 from monthclose.domain.register.tables import MINOR
+from monthclose.domain.spreadsheets import harmless
 
 _FILES: tuple[tuple[str, SumTable[Any], str], ...] = (
     ("taxes_by_rate.csv", TAXES, "taxes by jurisdiction and rate, as the journal has them"),
@@ -45,10 +46,14 @@ def _csv(figures: Figures, table: SumTable[Any]) -> bytes:
     out.writerow(_major_name(name) for name in columns)
     for row in figures.rows(table):
         cells = row._asdict()
-        out.writerow(
-            f"{Money(value, cells['currency']).major:f}" if _is_amount(name) else value for name, value in cells.items()
-        )
+        out.writerow(_cell(name, value, cells.get("currency", "")) for name, value in cells.items())
     return text.getvalue().encode()
+
+
+def _cell(name: str, value: str | int, currency: str) -> str | int:
+    if isinstance(value, str):
+        return harmless(value)
+    return f"{Money(value, currency).major:f}" if _is_amount(name) else value
 
 
 def _is_amount(name: str) -> bool:
