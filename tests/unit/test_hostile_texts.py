@@ -13,10 +13,10 @@ from pypdf import PdfReader
 from monthclose.adapters.documents.typst import TypstRenderer
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.money import Money
+from monthclose.domain.spreadsheets import harmless
 from monthclose.domain.usage import UsageEvent
 from monthclose.locales import languages
 from monthclose.ports.documents import Paper
-from monthclose.use_cases.imports.csv_out import harmless
 from tests.unit.notices.test_notice_texts import words
 from tests.world import OCTOBER, World
 

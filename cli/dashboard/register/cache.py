@@ -38,6 +38,8 @@ class Cache:
         self._lock = threading.Lock()
         self.revision = 0
         """Another number once its rows have changed."""
+        self.made = 0
+        """Another number once it was made again: an error of before says nothing about it."""
 
     def cursor(self) -> "duckdb.DuckDBPyConnection":
         """Make a connection of the caller's own: it sees what was committed when a statement begins."""
@@ -53,6 +55,7 @@ class Cache:
         """Make the file again: it turned out to be damaged."""
         with self._lock:
             self._connection.close()
+            self.made += 1
             self._connection = _made_again(self._path) if self._path else _ready(":memory:")
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ class ListSpec:
     searched : tuple of str
         The columns that are searched, beside the customers' ids, names and e-mail addresses.
     amount : str
-        The column whose sums are shown, by currency; empty if there is none.
+        The column, or what is made of one, whose sums are shown, by currency; empty if there is none.
     """
 
     name: str
@@ -91,6 +91,8 @@ def _columns(*given: tuple[str, ...]) -> tuple[Shown, ...]:
 _CUSTOMER = (("customer_id", "Customer", "customer"), ("name", "Name"))
 
 
+_OWED = "greatest(balance_minor, 0)"
+"""What one customer is owed takes nothing off what another one owes."""
 _PERIOD, _CURRENCY, _STATE = Filter("period", "Month"), Filter("currency", "Currency"), Filter("state", "State")
 
 CUSTOMERS = ListSpec(
@@ -131,7 +133,7 @@ CUSTOMERS = ListSpec(
         _CURRENCY,
         Filter("provider", "Provider"),
     ),
-    "balance_minor",
+    _OWED,
     "owed",
     named=False,
 )
@@ -260,7 +262,7 @@ HOLDS = ListSpec(
         ),
         _CURRENCY,
     ),
-    "balance_minor",
+    _OWED,
     "owed",
     "held_since IS NOT NULL",
     named=False,

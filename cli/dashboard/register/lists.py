@@ -20,7 +20,8 @@ PAGE_SIZE = 50
 _EXPORTED_AT_ONCE = 1_000
 _IDS = frozenset({"number", "corrects", "payment_id", "provider_ref", "message_id", "invoice"})
 """Columns that have no accents, which takes the longest to look for."""
-_MOST_CHOICES, _MOST_SUMS, _MOST_WORDS = 200, 8, 10
+_MOST_CHOICES, _MOST_WORDS = 1_000, 10
+"""More than there are countries, currencies or months; codes of many providers could be more."""
 
 type Parameters = list[Value]
 
@@ -116,7 +117,7 @@ class Lists:
             .fetchall()
         )
         sums = [Money(int(minor), currency) for currency, _, minor in found if currency in EXPONENT_BY_CURRENCY]
-        return sum(number for _, number, _ in found), sums[:_MOST_SUMS]
+        return sum(number for _, number, _ in found), sums
 
     def choices(self, spec: ListSpec, wanted: Filter) -> list[tuple[str, str]]:
         """List what a filter can be set to, each with its label."""

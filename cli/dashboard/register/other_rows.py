@@ -1,6 +1,7 @@
 """Rows that are not in the register, because few people make them: the findings of reports, and the audit trail."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -34,23 +35,28 @@ class OtherRows:
         self._ports = ports
         self._read: dict[Period, datetime] = {}
 
-    def bring(self, connection: "DuckDBPyConnection", closes: Sequence[Close], now: datetime) -> None:
-        """Read what may have changed: a report for each close, and the newest acts."""
+    def bring(self, connection: "DuckDBPyConnection", closes: Sequence[Close], now: datetime) -> bool:
+        """Read what may have changed, a report for each close and the newest acts, and return whether it has."""
+        changed = False
         for number, close in enumerate(closes):
             pause = _AGAIN if number < _LATEST else _LATER_AGAIN
             read_at = self._read.get(close.period)
             if read_at is None or now - read_at >= pause:
-                self._bring_findings(connection, close.period)
+                changed |= self._bring_findings(connection, close.period)
                 self._read[close.period] = now
-        self._bring_acts(connection)
+        return self._bring_acts(connection) or changed
 
-    def _bring_findings(self, connection: "DuckDBPyConnection", period: Period) -> None:
+    def _bring_findings(self, connection: "DuckDBPyConnection", period: Period) -> bool:
         rows = list(self._findings(period))
+        kept = connection.execute("SELECT * FROM findings WHERE period = ?", [str(period)]).fetchall()
+        if Counter(kept) == Counter(rows):
+            return False
         connection.execute("BEGIN")
         connection.execute("DELETE FROM findings WHERE period = ?", [str(period)])
         if rows:
             connection.executemany("INSERT INTO findings VALUES (?, ?, ?, ?, ?)", rows)
         connection.execute("COMMIT")
+        return True
 
     def _findings(self, period: Period) -> Iterator[tuple[str | None, ...]]:
         try:
@@ -65,13 +71,15 @@ class OtherRows:
             for end in ends["customers"] if ends else ():
                 yield str(period), name, end["customer_id"], end["what"], "loose_end"
 
-    def _bring_acts(self, connection: "DuckDBPyConnection") -> None:
-        (newest,) = connection.execute('SELECT max("at") FROM acts').fetchall()[0]
+    def _bring_acts(self, connection: "DuckDBPyConnection") -> bool:
+        ((newest, before),) = connection.execute('SELECT max("at"), count(*) FROM acts').fetchall()
         since = datetime.fromisoformat(newest) - _LAG if newest else None
         with suppress(UserMistakeError):  # a deployment of an earlier release has no trail
             rows = [_act_row(each) for each in self._ports.audit.find(since=since)]
             if rows:
                 connection.executemany(f"INSERT OR IGNORE INTO acts VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        ((after,),) = connection.execute("SELECT count(*) FROM acts").fetchall()
+        return bool(after != before)
 
 
 def _act_row(recorded: "RecordedAct") -> tuple[str | None, ...]:

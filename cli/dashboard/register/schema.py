@@ -15,7 +15,7 @@ from monthclose.domain.register.tables import (
     Table,
 )
 
-RELEASE = 1
+RELEASE = 2
 """A copy of another release is made again: it holds nothing that the register does not."""
 
 _M = Kind.MINOR
@@ -80,7 +80,8 @@ def statements() -> list[str]:
     """Write the statements that make an empty copy."""
     made = [
         f"CREATE TABLE release AS SELECT {RELEASE} AS number, NULL::VARCHAR AS as_of",
-        "CREATE TABLE objects (key VARCHAR PRIMARY KEY, version VARCHAR, period VARCHAR, batch BIGINT, time VARCHAR)",
+        "CREATE TABLE objects (key VARCHAR PRIMARY KEY, version VARCHAR, period VARCHAR, batch BIGINT, time VARCHAR, "
+        "lost BIGINT)",  # lines that could not be read
         f"CREATE TABLE profiles ({_texts(PROFILE_COLUMNS)}, PRIMARY KEY (customer_id))",
         f"CREATE TABLE accounts ({_texts(ACCOUNT_COLUMNS)}, PRIMARY KEY (customer_id))",
         "CREATE TABLE closes (period VARCHAR PRIMARY KEY, batches BIGINT, ended BOOLEAN)",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cli.dashboard.register.cache import Cache, cache_path
 from cli.dashboard.register.lists import Lists
 from cli.dashboard.register.sync import State, Sync
-from monthclose.errors import TryLaterError
+from monthclose.errors import TryLaterError, UserMistakeError
 
 if TYPE_CHECKING:
     from cli.system import System
@@ -77,14 +77,25 @@ class ListService:
         Raises
         ------
         TryLaterError
-            It was damaged.
+            It was damaged, or is being made again.
+        UserMistakeError
+            What was asked needs more memory than there is.
         """
         import duckdb  # noqa: PLC0415 - loaded by now
 
+        damage = (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException, duckdb.InternalException)
+        made = self._cache.made
         try:
             return question(self.lists)
+        except duckdb.OutOfMemoryException as error:
+            raise UserMistakeError(
+                "the lists have too little memory on this machine for this: search or filter for fewer rows"
+            ) from error
         except duckdb.Error as error:
             with self._lock:
-                self._cache.make_again()
-                self.__dict__.pop("_sync", None)
+                if self._cache.made == made:
+                    if not isinstance(error, damage):
+                        raise
+                    self._cache.make_again()
+                    self.__dict__.pop("_sync", None)
             raise TryLaterError("the lists kept on this machine were damaged, and are being read again") from error

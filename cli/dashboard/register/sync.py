@@ -43,6 +43,8 @@ class State:
         Objects that the run under way has fetched, and has to fetch; 0 of 0 if none is under way.
     unreadable : int
         Objects that could not be read in the last run: the next one tries them again.
+    lost : int
+        Lines that cannot be read in objects that otherwise can.
     error : str
         Why the last run broke off; empty if it did not.
     """
@@ -51,6 +53,7 @@ class State:
     done: int = 0
     todo: int = 0
     unreadable: int = 0
+    lost: int = 0
     error: str = ""
 
 
@@ -82,7 +85,9 @@ class Sync:
         self._others = OtherRows(ports)
         self._running = threading.Lock()
         self._looked: dict[str, datetime] = {}
-        self.state = State(self._kept_as_of())
+        self._changed = False
+        """Whether rows have changed since the copy's revision rose last, also in a run that broke off."""
+        self.state = State(self._kept_as_of(), lost=self._lost())
 
     def refresh(self, *, at_once: bool = False) -> State:
         """Bring the copy up to date, unless that is being done, or was done a moment ago.
@@ -104,23 +109,25 @@ class Sync:
         self.state = replace(self.state, error="", done=0, todo=0, unreadable=0)
         try:
             closes = self._closes.all()
-            self._others.bring(self._cache.cursor(), closes, begun)
             due = [prefix for prefix, pause in _prefixes(closes) if at_once or self._is_due(prefix, begun, pause)]
-            changed = [self._bring_up_to_date(prefix) for prefix in due]
+            for prefix in due:
+                self._bring_up_to_date(prefix)
             self._looked |= dict.fromkeys(due, begun)
-            self._note(closes, begun, changed=any(changed))
+            self._note(closes, begun)
         except BaseException as error:
             self.state = replace(self.state, error=str(error) or type(error).__name__, done=0, todo=0)
             raise
-        self.state = replace(self.state, as_of=begun, done=0, todo=0)
-        self._cache.revision += 1
+        self.state = replace(self.state, as_of=begun, done=0, todo=0, lost=self._lost())
+        if self._changed:
+            self._cache.revision += 1
+            self._changed = False
 
     def _is_due(self, prefix: str, now: datetime, pause: timedelta) -> bool:
         looked = self._looked.get(prefix)
         return looked is None or now - looked >= pause
 
-    def _bring_up_to_date(self, prefix: str) -> bool:
-        """Fetch what has changed below a prefix, and return whether anything had."""
+    def _bring_up_to_date(self, prefix: str) -> None:
+        """Fetch what has changed below a prefix."""
         listed = [*self._register.listed(prefix)]
         since = listed_since(each.key for each in listed)
         kept = self._kept(prefix, since)
@@ -134,9 +141,9 @@ class Sync:
         self._fetch_all(wanted)
         if gone:
             forget(self._cache.cursor(), gone)
+            self._changed = True
         if since and wanted:
             forget_unlisted(self._cache.cursor(), instant(since))
-        return bool(wanted or gone)
 
     def _kept(self, prefix: str, since: datetime | None) -> dict[str, str]:
         """Name the objects below a prefix that the copy has, with their versions."""
@@ -151,6 +158,7 @@ class Sync:
         self.state = replace(self.state, todo=self.state.todo + len(wanted))
         for portion in _portions(self._fetch(wanted)):
             load(self._cache.cursor(), portion)
+            self._changed = True
             self.state = replace(self.state, done=self.state.done + len(portion))
 
     def _fetch(self, wanted: Sequence[ListedObject]) -> Iterator[Fetched]:
@@ -171,18 +179,25 @@ class Sync:
             self.state = replace(self.state, unreadable=self.state.unreadable + 1)
         return found
 
-    def _note(self, closes: Iterable[Close], as_of: datetime, *, changed: bool) -> None:
+    def _note(self, closes: Sequence[Close], as_of: datetime) -> None:
         """Note which closes there are, and bring up to date what is made of all rows together."""
         connection = self._cache.cursor()
+        rows = [(str(close.period), close.batches, close.completed_at is not None) for close in closes]
+        others_changed = self._others.bring(connection, closes, as_of)
+        others_changed |= {*connection.execute("SELECT * FROM closes").fetchall()} != {*rows}
         connection.execute("BEGIN")
         connection.execute("DELETE FROM closes")
-        rows = [(str(close.period), close.batches, close.completed_at is not None) for close in closes]
         if rows:
             connection.executemany("INSERT INTO closes VALUES (?, ?, ?)", rows)
-        if changed:
+        if self._changed:
             connection.execute(MAKE_CUSTOMERS)
         connection.execute("UPDATE release SET as_of = ?", [instant(as_of)])
         connection.execute("COMMIT")
+        self._changed |= others_changed
+
+    def _lost(self) -> int:
+        ((lost,),) = self._cache.cursor().execute("SELECT coalesce(sum(lost), 0)::BIGINT FROM objects").fetchall()
+        return int(lost)
 
     def _kept_as_of(self) -> datetime | None:
         row = self._cache.cursor().execute("SELECT as_of FROM release").fetchone()

@@ -3,7 +3,7 @@
 import json
 import tracemalloc
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.closes.close import Batch, Close, CloseStatus
 from monthclose.domain.errors import UserMistakeError
+from monthclose.use_cases.closes.registered_scan import Registered
 from monthclose.use_cases.closes.snapshot import read_batches, write_batches
 from monthclose.use_cases.closes.take_snapshot import Scan, Snapshot, SnapshotTaker
 from tests.cutting import cut_into_batches
@@ -32,7 +33,7 @@ class Customers:
         self._customers = list(customers)
         self._places = {customer.customer_id: place for place, customer in enumerate(self._customers)}
 
-    def scan(self, after: str = "") -> Iterator[Planned]:
+    def scan(self, after: str, registered: Registered) -> Generator[Planned]:
         yield from self._customers[self._places[after] + 1 if after else 0 :]
 
     def __getattr__(self, name: str) -> object:
@@ -134,7 +135,7 @@ def test_memory_stays_within_two_parts_whatever_the_number_of_customers() -> Non
         def __init__(self, number: int) -> None:
             self.number = number
 
-        def scan(self, after: str = "") -> Iterator[Planned]:
+        def scan(self, after: str, registered: Registered) -> Generator[Planned]:
             return (Planned(f"{n:09}", f"p{n % 2}", n * 7919 % 1000) for n in range(self.number))
 
     class Discarding(FakeDocuments):

@@ -9,6 +9,7 @@ import pytest
 from monthclose.domain.finance.aging import AGING, CREDIT, Bucket
 from monthclose.domain.finance.figures import Figures, added_up, figures_of
 from monthclose.domain.finance.named import MOST_NAMED, NAMED
+from monthclose.domain.finance.recovery import CHARGES, ChargeSum
 from monthclose.domain.finance.revenue import REVENUE
 from monthclose.domain.finance.sum_files import sum_files
 from monthclose.domain.finance.taxes import TAXES
@@ -164,3 +165,9 @@ def test_sums_are_written_in_minor_units_with_major_units_beside_them_for_spread
     assert "payouts.csv" not in files
     assert files["balances.csv"].startswith("account,currency,opening_minor,opening,debit_minor,debit,")
     assert files["charges.csv"].splitlines()[0] == "provider,card_brand,outcome,code,charges"
+
+
+def test_no_sums_file_has_a_cell_that_a_spreadsheet_runs() -> None:
+    sums = {CHARGES.name: CHARGES.sums([ChargeSum("stripe", "visa", "declined", "=1+1;@x", 1)])}
+    (file,) = sum_files(Figures(sums=sums))
+    assert file.content.decode().splitlines()[1] == "stripe,visa,declined,'=1+1;'@x,1"

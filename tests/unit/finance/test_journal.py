@@ -128,6 +128,13 @@ def test_generic_csv_balances_and_names_the_companys_accounts(world: World) -> N
     assert {"1410", "8200", "8336", "1776", "1770"} <= {line["account"] for line in lines}
 
 
+def test_generic_csv_has_no_cell_that_a_spreadsheet_runs(world: World) -> None:
+    settings = JournalSettings(accounts={"receivable": "-1+cmd"})
+    text = journal_csv(journal(world, OCTOBER), settings).decode()
+    assert "'-1+cmd" in {line["account"] for line in csv.DictReader(io.StringIO(text))}
+    assert ",-1+cmd" not in text
+
+
 def test_bean_check_accepts_the_months_each_and_together(world: World, tmp_path: Path) -> None:
     for period in (OCTOBER, NOVEMBER):
         text = journal_beancount(journal(world, period), SKR03, period, final=True)

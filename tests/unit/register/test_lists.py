@@ -1,12 +1,15 @@
 """Lists, searches and exports, from the copy that a dashboard keeps of the register."""
 
 import csv
+import gzip
 import io
+import itertools
+import string
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE
 
@@ -16,10 +19,10 @@ import pytest
 from cli.dashboard.register.catalog import INVOICES, LISTS, PAYMENTS
 from cli.dashboard.register.lists import Coverage, Lists, Query
 from cli.dashboard.register.service import ListService
-from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import Money
 from monthclose.domain.register.objects import BATCHES, CUSTOMERS, batch_key, batch_object
-from monthclose.errors import TryLaterError
+from monthclose.errors import TryLaterError, UserMistakeError
 from tests.unit.cli.driving import Command, FakeMachine
 from tests.unit.register.copying import Copy, Ticking
 from tests.world import OCTOBER, World
@@ -102,6 +105,24 @@ def test_amounts_are_sorted_by_what_they_are_worth_in_their_currency_and_summed_
     assert page.total == 3
 
 
+def test_what_one_customer_has_as_credit_is_not_taken_off_what_others_owe(copy: Copy) -> None:
+    copy.world.cashier.credit("acme", Money(700, "USD"), "a long outage", by="ann")
+    assert copy.row("customers", "acme")["balance_minor"] == -700
+    page = copy.lists.page(LISTS["customers"], Query(filters={"currency": "USD"}))
+    assert page.sums == [Money(125_000, "USD")]
+
+
+def test_sums_are_shown_in_every_currency(world: World) -> None:
+    currencies = ("AUD", "BRL", "CAD", "CHF", "DKK", "EUR", "GBP", "NOK", "PLN", "SEK")
+    for currency in currencies:
+        world.use(world.add_customer(f"of-{currency}", method="declined", currency=currency), "10")
+    world.close()
+    copy = Copy(world)
+    copy.sync.refresh()
+    for name in ("customers", "invoices"):
+        assert {each.currency for each in copy.lists.page(LISTS[name], Query()).sums} >= {*currencies, "USD", "JPY"}
+
+
 def test_customers_stand_as_they_do_now_after_each_booking_without_another_read_of_them(world: World) -> None:
     world.close()
     copy = Copy(world)
@@ -140,6 +161,29 @@ def test_an_import_is_seen_at_once_and_a_removed_customer_is_gone_after_the_next
     assert copy.ids("customers", sort="customer_id") == ["acme", "poor", "tokyo"]
 
 
+@pytest.mark.parametrize("out_of_time", [False, True])
+@pytest.mark.parametrize("failed", [1, 2, 4])
+def test_nobody_is_gone_because_one_part_of_the_list_of_customers_could_not_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, failed: int, *, out_of_time: bool
+) -> None:
+    copy = Copy(world)
+    everybody = copy.ids("customers", sort="customer_id")
+    world.clock.pass_time(days=2)
+    snapshots, put, puts = world.planner.snapshots, world.register.put_customers, itertools.count(1)
+    object.__setattr__(snapshots, "part", 1)
+    object.__setattr__(snapshots.directory, "at_once", 1)
+
+    def sometimes(customers: Iterable[Customer], read_at: datetime) -> bool:
+        return next(puts) != failed and put(customers, read_at)
+
+    monkeypatch.setattr(world.register, "put_customers", sometimes)
+    run, scan = world.open(), None
+    while plan := world.planner.plan(OCTOBER, run, scan, lambda: out_of_time).scan:
+        scan = plan
+    assert next(puts) > len(everybody)
+    assert copy.ids("customers", sort="customer_id") == everybody
+
+
 def test_what_has_not_changed_is_not_fetched_again(copy: Copy) -> None:
     copy.sync.refresh(at_once=True)
     gets, lists = copy.world.register.gets, copy.world.register.lists
@@ -151,6 +195,37 @@ def test_what_has_not_changed_is_not_fetched_again(copy: Copy) -> None:
     copy.world.cashier.record("poor", Money(1, "USD"), "transfer 1")
     copy.sync.refresh(at_once=True)
     assert copy.world.register.gets - gets == 2  # the batch and the account
+
+
+def test_a_list_is_another_one_only_once_its_rows_have_changed(copy: Copy) -> None:
+    copy.sync.refresh(at_once=True)
+    revision = copy.cache.revision
+    for _ in range(2):
+        copy.world.clock.pass_time(minutes=20)  # long enough for the reports to be read again, too
+        copy.sync.refresh(at_once=True)
+    assert copy.cache.revision == revision
+    copy.world.cashier.record("poor", Money(1, "USD"), "transfer 1")
+    copy.sync.refresh(at_once=True)
+    assert copy.cache.revision == revision + 1
+    copy.world.use_cases.acts.record("customer.held", customer_id="acme", by="ann", why="fraud")
+    copy.sync.refresh(at_once=True)
+    assert copy.cache.revision == revision + 2
+
+
+def test_what_a_run_that_broke_off_has_read_is_seen_after_the_next_one(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy.sync.refresh(at_once=True)
+    revision = copy.cache.revision
+    copy.world.cashier.record("poor", Money(125_000, "USD"), "transfer 1")
+    with monkeypatch.context() as broken:
+        broken.setattr(copy.world.documents, "get", lambda _key: 1 / 0)
+        copy.world.clock.pass_time(minutes=20)
+        with pytest.raises(ZeroDivisionError):
+            copy.sync.refresh(at_once=True)
+    copy.sync.refresh(at_once=True)
+    assert copy.cache.revision == revision + 1
+    assert copy.row("customers", "poor")["balance_minor"] == 0
 
 
 def test_an_object_that_was_read_earlier_and_written_later_hides_nothing(copy: Copy) -> None:
@@ -180,15 +255,44 @@ def test_batches_that_are_gone_and_another_history_are_forgotten(copy: Copy) -> 
     assert copy.row("customers", "other")["name"] == "Other"
 
 
-def test_a_damaged_object_is_left_out_and_tried_again(copy: Copy) -> None:
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda good: good[:-20], lambda good: good[:10] + bytes([255 - good[10]]) + good[11:], lambda _good: b"no gzip"],
+    ids=["cut", "changed", "replaced"],
+)
+def test_a_damaged_object_is_left_out_and_tried_again(copy: Copy, damaged: Callable[[bytes], bytes]) -> None:
     key = batch_key(OCTOBER, 0)
     at, good = copy.world.register.objects[key]
-    copy.world.register.objects[key] = (at, good[:-20])
+    copy.world.register.objects[key] = (at, damaged(good))
     assert len(copy.ids("invoices")) == 2
     assert copy.sync.state.unreadable == 1
     copy.world.register.objects[key] = (at, good)
     assert len(copy.ids("invoices")) == 3
     assert copy.sync.state.unreadable == 0
+
+
+@pytest.mark.parametrize("line", [b'{"table":"invoices","number', b"garbage"])
+def test_lines_that_cannot_be_read_are_counted_until_they_are_written_again(copy: Copy, line: bytes) -> None:
+    key = batch_key(OCTOBER, 0)
+    at, good = copy.world.register.objects[key]
+    copy.world.register.objects[key] = (at, gzip.compress(gzip.decompress(good) + line + b"\n"))
+    for _ in range(2):
+        assert len(copy.ids("invoices")) == 3
+        assert copy.sync.state.lost == 1
+    copy.world.register.objects[key] = (at, good)
+    assert len(copy.ids("invoices")) == 3
+    assert copy.sync.state.lost == 0
+
+
+def test_a_filter_has_all_countries(world: World) -> None:
+    countries = [a + b for a in "ABCDEFGHIJ" for b in string.ascii_uppercase]
+    world.directory.put_profiles(
+        (code, Profile(code, "a@b.example", "EUR", "stripe", country=code)) for code in countries
+    )
+    copy = Copy(world)
+    copy.sync.refresh()
+    (wanted,) = (each for each in LISTS["customers"].filters if each.name == "country")
+    assert [value for value, _ in copy.lists.choices(LISTS["customers"], wanted)] == countries
 
 
 def test_a_register_that_cannot_be_written_stops_no_close_and_is_made_good_later(world: World) -> None:
@@ -287,22 +391,57 @@ def test_a_search_is_never_part_of_the_query(copy: Copy) -> None:
     assert copy.lists.page(INVOICES, Query()).total == 3
 
 
-def test_a_copy_whose_damage_shows_later_is_made_again(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def service(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ListService:
     monkeypatch.setenv("MONTHCLOSE_HOME", str(tmp_path))
     world.close()
-    service = ListService(Command(world, FakeMachine(world)).system, at_once=True, wait=60)
-    service.look()
-    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
+    made = ListService(Command(world, FakeMachine(world)).system, at_once=True, wait=60)
+    made.look()
+    return made
 
-    def broken(_lists: Lists) -> None:
-        raise duckdb.IOException("a block has another checksum")
 
+def _invoices(service: ListService) -> int:
+    return service.ask(lambda lists: lists.page(INVOICES, Query()).total)
+
+
+def _broken(error: duckdb.Error) -> Callable[[Lists], None]:
+    def ask(_lists: Lists) -> None:
+        raise error
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [duckdb.IOException, duckdb.FatalException, duckdb.SerializationException, duckdb.InternalException],
+)
+def test_a_copy_whose_damage_shows_later_is_made_again(service: ListService, damage: type[duckdb.Error]) -> None:
+    assert _invoices(service) == 3
     with pytest.raises(TryLaterError, match="damaged"):
-        service.ask(broken)
+        service.ask(_broken(damage("a block has another checksum")))
+    assert _invoices(service) == 0
     service.look()
-    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
+    assert _invoices(service) == 3
+
+
+def test_a_query_that_fails_alone_leaves_the_copy(service: ListService) -> None:
+    with pytest.raises(UserMistakeError, match="too little memory"):
+        service.ask(_broken(duckdb.OutOfMemoryException("could not allocate block")))
+    with pytest.raises(duckdb.BinderException):
+        service.ask(_broken(duckdb.BinderException("no such column")))
+    assert _invoices(service) == 3
+
+
+def test_a_copy_that_was_made_again_meanwhile_is_not_made_once_more(service: ListService) -> None:
+    def overtaken(_lists: Lists) -> None:
+        with pytest.raises(TryLaterError):
+            service.ask(_broken(duckdb.IOException("a block has another checksum")))
+        service.look()
+        raise duckdb.IOException("the connection was closed")
+
+    with pytest.raises(TryLaterError, match="read again"):
+        service.ask(overtaken)
+    assert _invoices(service) == 3
 
 
 def test_a_register_that_cannot_be_read_leaves_the_lists_as_they_were_and_says_so(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.finance.transactions import Transaction
 from monthclose.domain.money import Money
+from monthclose.domain.spreadsheets import harmless
 
 COLUMNS = (
     "number",
@@ -40,8 +41,8 @@ def journal_csv(transactions: Iterable[Transaction], settings: JournalSettings) 
                     transaction.number,
                     transaction.day.isoformat(),
                     transaction.text,
-                    settings.account(line.account),
-                    line.account,
+                    harmless(settings.account(line.account)),
+                    harmless(line.account),
                     transaction.currency,
                     _major(line.debit_minor, transaction.currency),
                     _major(line.credit_minor, transaction.currency),

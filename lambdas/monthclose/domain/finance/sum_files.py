@@ -13,6 +13,7 @@ from monthclose.domain.finance.sums import SumTable
 from monthclose.domain.finance.taxes import TAXES
 from monthclose.domain.money import Money
 from monthclose.domain.register.tables import MINOR
+from monthclose.domain.spreadsheets import harmless
 
 _FILES: tuple[tuple[str, SumTable[Any], str], ...] = (
     ("taxes_by_rate.csv", TAXES, "taxes by jurisdiction and rate, as the journal has them"),
@@ -61,5 +62,7 @@ def _heads(name: str) -> list[str]:
     return [f"{major}{MINOR}", major]
 
 
-def _cells(name: str, value: Any, currency: str) -> list[Any]:
+def _cells(name: str, value: str | int, currency: str) -> list[str | int]:
+    if isinstance(value, str):
+        return [harmless(value)]
     return [value, f"{Money(value, currency).major:f}"] if _is_amount(name) else [value]

@@ -8,7 +8,7 @@ runs out is continued by the next call. As long as the customers fit into one pa
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from monthclose.domain.closes.batching import Planned, batch_size, batches_of
 from monthclose.domain.closes.close import Close
 from monthclose.domain.errors import UserMistakeError
 from monthclose.ports import Documents, TimeIsUp
-from monthclose.use_cases.closes.registered_scan import Scanned
+from monthclose.use_cases.closes.registered_scan import Registered, Scanned
 from monthclose.use_cases.closes.snapshot import write_batches
 
 PART = 250_000
@@ -37,11 +37,14 @@ class Scan:
         The sorted parts written so far: whose customers each has. A call that was killed may have left others.
     counts : mapping
         Customers so far by provider.
+    registered : bool
+        Whether all of them are in the register.
     """
 
     after: str = ""
     parts: Sequence[Sequence[str]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    registered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,15 @@ class SnapshotTaker:
             There are no customers to bill.
         """
         counts, held, folder = Counter(scan.counts), list[Planned](), folder or _folder(close)
-        for customer in self.directory.scan(scan.after):
+        registered = Registered(scan.registered)
+        customers = self.directory.scan(scan.after, registered)
+        for customer in customers:
             if len(held) == self.part:
                 scan = self._write_part(folder, scan, held, counts)
                 held = []
                 if time_is_up():
-                    return scan
+                    customers.close()  # which puts those read last into the register
+                    return replace(scan, registered=registered.everybody)
             held.append(customer)
             counts[customer.provider] += 1
         if not counts:
