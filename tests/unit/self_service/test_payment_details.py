@@ -7,7 +7,7 @@ import pytest
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.errors import ConflictError, ProviderDownError, ProviderPausedError, UnfinishedError
-from monthclose.ports import ProviderEvent
+from monthclose.ports import ProviderEvent, Refused
 from monthclose.use_cases.payments.earlier_orders import order_of
 from monthclose.use_cases.self_service.payment_details import DetailsDesk, NoPageError
 from monthclose.use_cases.webhooks.apply_event import Result
@@ -149,6 +149,23 @@ def test_a_method_that_is_refused_is_not_tried_again_by_a_second_webhook() -> No
         heard(world, page)
     [payment] = world.month("acme").payments
     assert (payment.state, payment.attempt) == (PaymentState.DECLINED, 1)
+
+
+def test_new_methods_are_charged_a_few_times_a_day_and_the_last_one_by_the_daily_collections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = a_world()
+    monkeypatch.setattr(world.gateway, "_outcome", lambda _: Refused("insufficient_funds"))
+    for number in range(8):
+        world.clock.pass_time(minutes=5)
+        heard(world, given(world, f"card_{number}"))
+    [payment] = world.month("acme").payments
+    assert (payment.attempt, payment.payment_method) == (5, "card_3")
+    assert world.customer("acme").payment_method == "card_7"
+    world.clock.pass_time(days=1)
+    world.collector.collect(["acme"], world.clock().date())
+    [payment] = world.month("acme").payments
+    assert (payment.attempt, payment.payment_method) == (6, "card_7")
 
 
 def test_a_lost_webhook_is_made_up_for_by_the_daily_collections() -> None:
