@@ -1,6 +1,7 @@
 """Payment methods that customers give on their provider's page: whose they become, and what they replace."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -213,6 +214,19 @@ def test_an_import_of_the_same_method_keeps_what_was_given_and_one_of_another_is
     heard(world, given(world))
     imported(world, **changes)
     assert world.customer("acme").payment_method == charged
+
+
+def test_a_late_event_about_what_was_given_does_not_undo_a_newer_import() -> None:
+    world = a_world()
+    page = given(world)
+    heard(world, page)
+    imported(world, payment_method="newer")
+    answer = world.pages.answers[page]
+    assert answer.made_at
+    # Stripe tells of the SetupIntent, too, which was created after its session.
+    world.pages.answers["seti_1"] = replace(answer, reference="seti_1", made_at=answer.made_at + timedelta(minutes=4))
+    heard(world, "seti_1")
+    assert world.customer("acme").payment_method == "newer"
 
 
 def test_what_was_given_counts_again_if_the_import_that_replaced_it_was_a_mistake() -> None:
