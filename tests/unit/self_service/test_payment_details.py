@@ -1,13 +1,14 @@
 """Payment methods that customers give on their provider's page: whose they become, and what they replace."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.errors import ConflictError, ProviderDownError, ProviderPausedError, UnfinishedError
-from monthclose.ports import ProviderEvent
+from monthclose.ports import ProviderEvent, Refused
 from monthclose.use_cases.payments.earlier_orders import order_of
 from monthclose.use_cases.self_service.payment_details import DetailsDesk, NoPageError
 from monthclose.use_cases.webhooks.apply_event import Result
@@ -151,6 +152,23 @@ def test_a_method_that_is_refused_is_not_tried_again_by_a_second_webhook() -> No
     assert (payment.state, payment.attempt) == (PaymentState.DECLINED, 1)
 
 
+def test_new_methods_are_charged_a_few_times_a_day_and_the_last_one_by_the_daily_collections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = a_world()
+    monkeypatch.setattr(world.gateway, "_outcome", lambda _: Refused("insufficient_funds"))
+    for number in range(8):
+        world.clock.pass_time(minutes=5)
+        heard(world, given(world, f"card_{number}"))
+    [payment] = world.month("acme").payments
+    assert (payment.attempt, payment.payment_method) == (5, "card_3")
+    assert world.customer("acme").payment_method == "card_7"
+    world.clock.pass_time(days=1)
+    world.collector.collect(["acme"], world.clock().date())
+    [payment] = world.month("acme").payments
+    assert (payment.attempt, payment.payment_method) == (6, "card_7")
+
+
 def test_a_lost_webhook_is_made_up_for_by_the_daily_collections() -> None:
     world = a_world()
     given(world)
@@ -196,6 +214,19 @@ def test_an_import_of_the_same_method_keeps_what_was_given_and_one_of_another_is
     heard(world, given(world))
     imported(world, **changes)
     assert world.customer("acme").payment_method == charged
+
+
+def test_a_late_event_about_what_was_given_does_not_undo_a_newer_import() -> None:
+    world = a_world()
+    page = given(world)
+    heard(world, page)
+    imported(world, payment_method="newer")
+    answer = world.pages.answers[page]
+    assert answer.made_at
+    # Stripe tells of the SetupIntent, too, which was created after its session.
+    world.pages.answers["seti_1"] = replace(answer, reference="seti_1", made_at=answer.made_at + timedelta(minutes=4))
+    heard(world, "seti_1")
+    assert world.customer("acme").payment_method == "newer"
 
 
 def test_what_was_given_counts_again_if_the_import_that_replaced_it_was_a_mistake() -> None:

@@ -192,6 +192,8 @@ class Customer:
     def giving(self, method: str, payer: str, at: datetime) -> Customer:
         """Let a payment method that they gave be the one to charge, unless they have given a later one.
 
+        The same method again is what was heard of before, perhaps with another time: an import since then is newer.
+
         Parameters
         ----------
         method, payer : str
@@ -200,7 +202,7 @@ class Customer:
             When the page was made.
         """
         before, profile = self.given_method, self.profile
-        if before and (before.given_at >= at or (before.method == method and self.given)):
+        if before and (before.given_at >= at or before.method == method):
             return self
         given = GivenMethod(
             profile.payment_provider,

@@ -26,7 +26,10 @@ _BY_OBSTACLE: Mapping[Obstacle, tuple[Offer, ...]] = {
     Obstacle.ACTION: (Offer.CONFIRM, Offer.DETAILS),
 }
 _MOST_TRIES, _WITHIN = 5, timedelta(days=1)
-"""How often an invoice may be charged by its link: each refused attempt costs money, and banks count them."""
+"""How often an invoice may be charged by its link, or by payment methods given there.
+
+Each refused attempt costs money, and banks count them.
+"""
 
 
 def offers(month: CustomerMonth, now: datetime) -> tuple[Offer, ...]:
@@ -38,7 +41,12 @@ def offers(month: CustomerMonth, now: datetime) -> tuple[Offer, ...]:
     trouble = trouble_of(month)
     if trouble is None:
         return (Offer.DETAILS,)
-    tried = sum(start > now - _WITHIN for payment in month.payments for start in payment.starts)
-    if tried >= _MOST_TRIES:
+    if tried_enough(month, now):
         return (Offer.DETAILS,)
     return _BY_OBSTACLE.get(trouble.obstacle, (Offer.DETAILS,))
+
+
+def tried_enough(month: CustomerMonth, now: datetime) -> bool:
+    """Whether an invoice was charged so often of late that a customer can bring about no further attempt today."""
+    tried = sum(start > now - _WITHIN for payment in month.payments for start in payment.starts)
+    return tried >= _MOST_TRIES

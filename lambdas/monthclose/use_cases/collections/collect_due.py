@@ -13,6 +13,7 @@ from typing import NamedTuple
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.closes.close import totals_of
 from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, StepKind, next_step, trouble_of
+from monthclose.domain.collections.offers import tried_enough
 from monthclose.domain.collections.unconfirmed import would_take_too_much
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
@@ -91,6 +92,8 @@ class Collector:
     def collect_from(self, customer_id: str) -> None:
         """Retry at once what is due from one customer: they have given a new payment method.
 
+        An invoice that was tried too often today is left to the daily collections.
+
         Raises
         ------
         TryLaterError
@@ -98,7 +101,7 @@ class Collector:
         """
         made = list[_Made]()
         try:
-            self._collect_one(customer_id, self.clock().date(), frozenset(), made)
+            self._collect_one(customer_id, self.clock().date(), frozenset(), made, by_customer=True)
         finally:
             self._refresh(made)
 
@@ -116,6 +119,8 @@ class Collector:
         today: date,
         closing: frozenset[Period],
         made: list[_Made],
+        *,
+        by_customer: bool = False,
     ) -> None:
         """Go through a customer's open months, oldest first."""
         months: Mapping[Period, CustomerMonth] = self.books.months(customer_id)
@@ -128,7 +133,8 @@ class Collector:
                 customer = self.books.customer(customer_id)
             if customer is None or customer.profile.payment_provider != self.charger.gateway.provider:
                 return
-            job = self._job(customer, period, month, today)
+            too_often = by_customer and tried_enough(month, self.clock())
+            job = None if too_often else self._job(customer, period, month, today)
             if job:
                 state, batch = job(), month.payment.batch if month.payment else -1
                 changed = totals_of([month]) != totals_of([self.books.month(customer_id, period)])
