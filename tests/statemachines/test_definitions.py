@@ -198,6 +198,7 @@ def test_whatever_fails_in_making_a_pack_the_report_says_so_and_the_execution_fa
         assert states[name]["Catch"][-1]["Next"] == "Say why there is no pack"
     said = states["Say why there is no pack"]
     assert said["Next"] == said["Catch"][0]["Next"] == "There is no pack"
+    assert said["Parameters"]["Payload"]["so_far.$"] == "$", "what was planned, if anything, names the tables to remove"
     assert states["There is no pack"]["Type"] == "Fail"
 
 

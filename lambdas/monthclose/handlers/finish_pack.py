@@ -14,7 +14,8 @@ def handler(event: Event, time_is_up: TimeIsUp) -> Event:
     """Make a pack the period's current one, or have the report say why it could not be made."""
     period, finisher = Period.parse(event["period"]), use_cases().pack_finisher
     if "error" in event:
-        finisher.fail(period, event["error"]["Error"])
+        planned = event.get("so_far", {}).get("plan", {})
+        finisher.fail(period, event["error"]["Error"], planned.get("pack", ""))
         return {"made": False}
     pack, place = finisher.finish(period, event["pack"], time_is_up=time_is_up), runtime().documents.location
     return {"made": True, "manifest": place(manifest_key(period)), "page": place(pack.key_of(INDEX))}

@@ -17,7 +17,7 @@ from monthclose.domain.accounts.posting import books_end
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.money import Money
-from monthclose.domain.pack.pack import MadeFor, Pack
+from monthclose.domain.pack.pack import MadeFor, Pack, pack_key
 from monthclose.domain.pack.tables import TABLES
 from monthclose.errors import MailRefusedError, TryLaterError
 from monthclose.ports.payouts import PayoutRecord
@@ -281,6 +281,42 @@ def test_removing_an_old_pack_that_broke_off_goes_on_when_the_pack_is_finished_a
     again = world.use_cases.pack_finisher.finish(OCTOBER, last.name)
     assert again.replaces == last.replaces
     assert world.documents.objects.keys() == before.keys()
+
+
+def written(world: World, name: str) -> list[str]:
+    """List what there is of a pack."""
+    return [key for key in world.documents.objects if key.startswith(pack_key(OCTOBER, name, ""))]
+
+
+def a_pack_with_tables(world: World) -> str:
+    """Make a pack as far as its last table, and return its name."""
+    made = world.use_cases
+    plan = made.pack_planner.plan(OCTOBER, MadeFor.PERSON)
+    assert made.pack_part_reader.read(plan, 0)
+    for table in TABLES.values():
+        assert made.pack_table_writer.write(plan, table)
+    assert written(world, plan.name)
+    return plan.name
+
+
+def test_the_tables_of_a_pack_that_fails_or_comes_too_late_are_removed_and_the_current_packs_stay(world: World) -> None:
+    finisher = world.use_cases.pack_finisher
+    failed, late = a_pack_with_tables(world), a_pack_with_tables(world)
+    finisher.fail(OCTOBER, "States.Timeout", failed)
+    assert written(world, failed) == []
+    world.clock.pass_time(seconds=5)
+    before = world.pack()
+    assert finisher.finish(OCTOBER, late) == before
+    assert written(world, late) == []
+    world.clock.pass_time(seconds=5)
+    newer = world.pack()
+    whole = dict(world.documents.objects)
+    assert finisher.finish(OCTOBER, before.name) == newer
+    finisher.fail(OCTOBER, "States.Timeout", newer.name)
+    assert all(
+        written(world, pack.name) == [key for key in whole if key.startswith(pack.key_of(""))]
+        for pack in (before, newer)
+    )
 
 
 def test_a_pack_that_is_not_whole_is_not_made_the_current_one(world: World) -> None:

@@ -103,6 +103,7 @@ class PackFinisher:
         current = current_pack(self.documents, period)
         if current and current.planned_at > plan.planned_at:  # one that was begun later was faster
             self._tell(plan, current, report)
+            self._discard(plan)
             return current
         replaced = current.replaces if current and current.name == name else current.name if current else ""
         pack = self._write(plan, report, self.payouts.read(period, time_is_up), replaced)
@@ -112,11 +113,20 @@ class PackFinisher:
         self._tell(plan, pack, report)
         return pack
 
-    def fail(self, period: Period, why: str) -> None:
-        """Have the report say that its pack could not be made, and why."""
+    def fail(self, period: Period, why: str, name: str = "") -> None:
+        """Have the report say that its pack could not be made, and why; remove the tables of it that were written.
+
+        Parameters
+        ----------
+        name : str
+            The pack's; empty if it could not even be planned.
+        """
         failure = PackFailure(self.clock(), why[:_MOST_WHY])
         self._put(failure_key(period), _json(failure.content()))
         self._refresh(period)
+        plan = self.store.plan(period, name) if name else None
+        if plan:
+            self._discard(plan)
 
     def _tell(self, plan: PackPlan, pack: Pack, report: Report) -> None:
         """Tell finance of the pack that is current, even if it is not the one that the close has made."""
@@ -148,6 +158,14 @@ class PackFinisher:
         if old and old.made_for is not MadeFor.CLOSE:
             for name in old.names:
                 self.documents.delete(old.key_of(name))
+
+    def _discard(self, plan: PackPlan) -> None:
+        """Remove the tables of a pack that has never been the current one: nothing leads to them."""
+        if earlier_pack(self.documents, plan.period, plan.name):
+            return
+        for table in TABLES.values():
+            for file in self.store.table(plan, table.name).files:
+                self.documents.delete(pack_key(plan.period, plan.name, file.name))
 
     def _write(self, plan: PackPlan, report: Report, payouts: PayoutsRead, replaced: str) -> Pack:
         """Write what a pack has beside its tables, and put all that it has together."""
