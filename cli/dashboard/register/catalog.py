@@ -149,7 +149,6 @@ INVOICES = ListSpec(
         *_CUSTOMER,
         ("period", "Month", "period"),
         ("issued_on", "Issued", "day"),
-        ("due_on", "[Due]", "day"),
         ("currency", "Currency"),
         ("total_minor", "Total", "amount"),
         ("tax_minor", "[Tax]", "amount"),

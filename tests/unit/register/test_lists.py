@@ -384,6 +384,16 @@ def test_an_export_has_all_rows_in_minor_and_major_units_and_runs_nothing(world:
     assert len(filtered.splitlines()) == 2
 
 
+def test_no_column_of_the_invoices_list_is_empty_in_every_row(copy: Copy) -> None:
+    invoice = copy.world.month("poor").invoice
+    assert invoice
+    copy.world.use("poor", "5")
+    copy.world.regenerator.regenerate(invoice.number, "usage came late")
+    copy.sync.refresh(at_once=True)
+    rows = copy.lists.page(INVOICES, Query()).rows
+    assert {each.name for each in INVOICES.columns if all(row[each.name] is None for row in rows)} == set()
+
+
 def test_a_search_is_never_part_of_the_query(copy: Copy) -> None:
     copy.sync.refresh()
     for words in ("' OR 1=1 --", "%", "_", '"; DROP TABLE customers; --', "\x00"):
