@@ -35,6 +35,10 @@ class OtherRows:
         self._ports = ports
         self._read: dict[Period, datetime] = {}
 
+    def forget(self) -> None:
+        """Read all reports again the next time: the copy was emptied."""
+        self._read = {}
+
     def bring(self, connection: "DuckDBPyConnection", closes: Sequence[Close], now: datetime) -> bool:
         """Read what may have changed, a report for each close and the newest acts, and return whether it has."""
         changed = False

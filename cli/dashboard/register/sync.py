@@ -136,6 +136,8 @@ class Sync:
         if gone and prefix == CUSTOMERS:
             # These are written once and kept for a year: what was listed here was another history.
             self._cache.start_again()
+            self._others.forget()
+            self._changed, self.state = True, replace(self.state, as_of=None)
             self._looked, kept, gone = {}, {}, set()
         wanted = [each for each in listed if kept.get(each.key) != each.version and _is_read(each, since)]
         self._fetch_all(wanted)

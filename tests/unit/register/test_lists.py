@@ -255,6 +255,16 @@ def test_batches_that_are_gone_and_another_history_are_forgotten(copy: Copy) -> 
     assert copy.row("customers", "other")["name"] == "Other"
 
 
+def test_findings_are_read_again_with_another_history(copy: Copy) -> None:
+    copy.sync.refresh(at_once=True)
+    before = copy.lists.page(LISTS["findings"], Query()).total
+    assert before
+    for key in [key for key in copy.world.register.objects if key.startswith(CUSTOMERS)]:
+        del copy.world.register.objects[key]
+    copy.sync.refresh(at_once=True)
+    assert copy.lists.page(LISTS["findings"], Query()).total == before
+
+
 @pytest.mark.parametrize(
     "damaged",
     [lambda good: good[:-20], lambda good: good[:10] + bytes([255 - good[10]]) + good[11:], lambda _good: b"no gzip"],
