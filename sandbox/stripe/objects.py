@@ -128,8 +128,29 @@ class PaymentMethod:
         }
 
 
+class TakesMethods:
+    """What PaymentIntents and SetupIntents have in common: which payment methods they take."""
+
+    __slots__ = ()
+    automatic_payment_methods: JSON | None
+    allowed_payment_method_types: list[str] | None
+    currency: str | None
+
+    @property
+    def method_types(self) -> list[str]:
+        """The types of payment method that it accepts."""
+        if self.allowed_payment_method_types is not None:
+            return self.allowed_payment_method_types
+        return ["card"] if self.automatic_payment_methods is None else automatic_types(self.currency)
+
+    @property
+    def may_redirect(self) -> bool:
+        """Whether a customer might be sent to another page: then a confirmation needs a ``return_url``."""
+        return (self.automatic_payment_methods or {}).get("allow_redirects") == "always"
+
+
 @dataclass(slots=True)
-class PaymentIntent:
+class PaymentIntent(TakesMethods):
     """A PaymentIntent (``pi_…``). Amounts are in minor units, times are seconds since the epoch."""
 
     id: str
@@ -156,18 +177,6 @@ class PaymentIntent:
     setup_future_usage: str | None = None
     confirms: int = 0
     """How often it was confirmed."""
-
-    @property
-    def method_types(self) -> list[str]:
-        """The types of payment method that it accepts."""
-        if self.allowed_payment_method_types is not None:
-            return self.allowed_payment_method_types
-        return ["card"] if self.automatic_payment_methods is None else automatic_types(self.currency)
-
-    @property
-    def may_redirect(self) -> bool:
-        """Whether a customer might be sent to another page: then an on-session confirm needs a ``return_url``."""
-        return (self.automatic_payment_methods or {}).get("allow_redirects") == "always"
 
     def to_json(self) -> JSON:
         """Return the object as Stripe sends it."""

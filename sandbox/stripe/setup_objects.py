@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sandbox.stripe.objects import Status, automatic_types, nulls
+from sandbox.stripe.objects import Status, TakesMethods, nulls
 from sandbox.wire import JSON
 
 _NULLS = (
@@ -13,7 +13,7 @@ _CARD_OPTIONS = {**dict.fromkeys(("mandate_options", "network")), "request_three
 
 
 @dataclass(slots=True)
-class SetupIntent:
+class SetupIntent(TakesMethods):
     """A SetupIntent (``seti_…``). Times are seconds since the epoch.
 
     Attributes
@@ -39,18 +39,6 @@ class SetupIntent:
     last_setup_error: JSON | None = None
     next_action: JSON | None = None
     cancellation_reason: str | None = None
-
-    @property
-    def method_types(self) -> list[str]:
-        """The types of payment method that it accepts."""
-        if self.allowed_payment_method_types is not None:
-            return self.allowed_payment_method_types
-        return ["card"] if self.automatic_payment_methods is None else automatic_types(self.currency)
-
-    @property
-    def may_redirect(self) -> bool:
-        """Whether a customer might be sent to another page: then a confirmation needs a ``return_url``."""
-        return (self.automatic_payment_methods or {}).get("allow_redirects") == "always"
 
     def to_json(self) -> JSON:
         """Return the object as Stripe sends it."""

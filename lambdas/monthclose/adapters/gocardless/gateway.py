@@ -19,10 +19,10 @@ from gocardless_pro.services import EventsService, MandatesService, PaymentsServ
 
 from monthclose.adapters.gocardless.amounts import charge_limits
 from monthclose.adapters.gocardless.http import (
-    ONE_ATTEMPT,
-    HttpClient,
+    TIMEOUT_SECONDS,
     Timeout,
     conflicting_resource,
+    service_settings,
     translated,
 )
 from monthclose.adapters.gocardless.record import GoCardlessRecord
@@ -55,7 +55,6 @@ from monthclose.ports import (
     Window,
 )
 
-_TIMEOUT_SECONDS: Timeout = (5, 20)
 _LONGEST_KEY = 128
 _PAGE = 500
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -102,11 +101,10 @@ class GoCardlessGateway:
         self,
         access_token: str,
         base_url: str,
-        timeout: Timeout = _TIMEOUT_SECONDS,
+        timeout: Timeout = TIMEOUT_SECONDS,
         session: requests.Session | None = None,
     ) -> None:
-        # The SDK client's own services repeat calls by themselves; these don't.
-        settings = (HttpClient(base_url, access_token, timeout, session), ONE_ATTEMPT, 0, True)
+        settings = service_settings(base_url, access_token, timeout, session)
         self._payments = PaymentsService(*settings)
         self._mandates = MandatesService(*settings)
         self._events = EventsService(*settings)

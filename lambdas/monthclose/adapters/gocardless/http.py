@@ -33,7 +33,8 @@ from monthclose.errors import (
 type Timeout = tuple[float, float]
 """Seconds to connect, and to wait for each piece of the answer."""
 
-ONE_ATTEMPT = 1
+TIMEOUT_SECONDS: Timeout = (5, 20)
+_ONE_ATTEMPT = 1
 """What the SDK's services call retries are attempts."""
 _CONNECTIONS = 64
 """Connections that are kept, one per thread that may charge at once; others are opened and closed for each call."""
@@ -67,6 +68,13 @@ class HttpClient(ApiClient):  # type: ignore[misc]  # the SDK has no types
         )
         self._handle_errors(response)
         return response
+
+
+def service_settings(
+    base_url: str, access_token: str, timeout: Timeout, session: requests.Session | None
+) -> tuple[HttpClient, int, int, bool]:
+    """Return what the SDK's services are made with: its own client's repeat calls by themselves, these don't."""
+    return HttpClient(base_url, access_token, timeout, session), _ONE_ATTEMPT, 0, True
 
 
 def _lasting_session() -> requests.Session:

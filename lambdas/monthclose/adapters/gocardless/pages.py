@@ -11,10 +11,10 @@ from gocardless_pro import errors
 from gocardless_pro.services import BillingRequestFlowsService, BillingRequestsService
 
 from monthclose.adapters.gocardless.http import (
-    ONE_ATTEMPT,
-    HttpClient,
+    TIMEOUT_SECONDS,
     Timeout,
     conflicting_resource,
+    service_settings,
     translated,
 )
 from monthclose.adapters.idempotency_keys import idempotency_key
@@ -22,7 +22,6 @@ from monthclose.adapters.page_marks import page_marks, whose_page
 from monthclose.errors import ProviderDownError
 from monthclose.ports import BeforeRequest, OpenedPage, PageAnswer, PageOrder, PageState
 
-_TIMEOUT_SECONDS: Timeout = (5, 20)
 _LONGEST_KEY = 128
 _STATES = {"fulfilled": PageState.GIVEN, "cancelled": PageState.OVER}
 """What a Billing Request's status means (API reference, "Billing Requests"); its other ones lead to these."""
@@ -38,10 +37,10 @@ class GoCardlessPages:
         self,
         access_token: str,
         base_url: str,
-        timeout: Timeout = _TIMEOUT_SECONDS,
+        timeout: Timeout = TIMEOUT_SECONDS,
         session: requests.Session | None = None,
     ) -> None:
-        settings = (HttpClient(base_url, access_token, timeout, session), ONE_ATTEMPT, 0, True)
+        settings = service_settings(base_url, access_token, timeout, session)
         self._requests = BillingRequestsService(*settings)
         self._flows = BillingRequestFlowsService(*settings)
 

@@ -7,11 +7,10 @@ from typing import Any
 import requests
 from gocardless_pro.services import PayoutItemsService, PayoutsService
 
-from monthclose.adapters.gocardless.http import ONE_ATTEMPT, HttpClient, Timeout, translated
+from monthclose.adapters.gocardless.http import TIMEOUT_SECONDS, Timeout, service_settings, translated
 from monthclose.domain.finance.payouts import Payout, PayoutParts
 from monthclose.ports.payouts import PartsPage, PayoutPage
 
-_TIMEOUT_SECONDS: Timeout = (5, 20)
 _AT_ONCE = 500
 _ON_THE_WAY = timedelta(days=10)
 """More than a payout takes to arrive: it can be listed only by when it was made."""
@@ -29,10 +28,10 @@ class GoCardlessPayouts:
         self,
         access_token: str,
         base_url: str,
-        timeout: Timeout = _TIMEOUT_SECONDS,
+        timeout: Timeout = TIMEOUT_SECONDS,
         session: requests.Session | None = None,
     ) -> None:
-        settings = (HttpClient(base_url, access_token, timeout, session), ONE_ATTEMPT, 0, True)
+        settings = service_settings(base_url, access_token, timeout, session)
         self._payouts = PayoutsService(*settings)
         self._items = PayoutItemsService(*settings)
 

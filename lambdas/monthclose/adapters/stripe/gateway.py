@@ -16,6 +16,7 @@ import stripe
 from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.adapters.stripe import amounts as stripe_amounts
 from monthclose.adapters.stripe.amounts import our_amount, stripe_amount
+from monthclose.adapters.stripe.client import services
 from monthclose.adapters.stripe.errors import (
     INVALID_METHOD,
     NO_SUCH_OBJECT,
@@ -54,7 +55,6 @@ from monthclose.ports import (
     Window,
 )
 
-_TIMEOUT_SECONDS = 20
 _PAGE = 100
 
 
@@ -67,12 +67,7 @@ class StripeGateway:
     one_order_per_payment = True
 
     def __init__(self, api_key: str, api_base: str, http_client: stripe.HTTPClient | None = None) -> None:
-        self._client = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base},
-            max_network_retries=0,
-            http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
-        ).v1
+        self._client = services(api_key, api_base, http_client)
         self._record = StripeRecord(self._client)
 
     def charge_limits(self, currency: str) -> ChargeLimits | None:

@@ -11,10 +11,10 @@ import stripe
 
 from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.adapters.page_marks import page_marks, whose_page
+from monthclose.adapters.stripe.client import services
 from monthclose.adapters.stripe.errors import member, translated
 from monthclose.ports import BeforeRequest, OpenedPage, PageAnswer, PageOrder, PageState
 
-_TIMEOUT_SECONDS = 20
 _LONGEST_KEY = 255
 _SETUP_INTENT = "seti_"
 _STATES = {"complete": PageState.GIVEN, "expired": PageState.OVER}
@@ -27,12 +27,7 @@ class StripePages:
     needs_payer = True
 
     def __init__(self, api_key: str, api_base: str, http_client: stripe.HTTPClient | None = None) -> None:
-        self._client = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base},
-            max_network_retries=0,
-            http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
-        ).v1
+        self._client = services(api_key, api_base, http_client)
 
     def open(self, order: PageOrder, before_request: BeforeRequest = lambda: None) -> OpenedPage:  # noqa: ARG002
         """Create a Checkout Session. What is given on it is attached to the Stripe customer, for off-session use."""

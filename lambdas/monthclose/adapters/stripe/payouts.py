@@ -6,11 +6,11 @@ from typing import Any
 import stripe
 
 from monthclose.adapters.stripe.amounts import our_amount
+from monthclose.adapters.stripe.client import services
 from monthclose.adapters.stripe.errors import translated
 from monthclose.domain.finance.payouts import Payout, PayoutParts
 from monthclose.ports.payouts import PartsPage, PayoutPage
 
-_TIMEOUT_SECONDS = 20
 _AT_ONCE = 100
 _CAME = frozenset({"charge", "payment"})
 _WENT = frozenset(
@@ -29,12 +29,7 @@ class StripePayouts:
     provider = "stripe"
 
     def __init__(self, api_key: str, api_base: str, http_client: stripe.HTTPClient | None = None) -> None:
-        self._client = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base},
-            max_network_retries=0,
-            http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
-        ).v1
+        self._client = services(api_key, api_base, http_client)
 
     def payouts(self, since: date, until: date, after: str = "") -> PayoutPage:
         """List payouts by their day of arrival."""
