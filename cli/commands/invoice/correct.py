@@ -14,6 +14,7 @@ from monthclose.domain.audit import in_json as as_text
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import Money
+from monthclose.domain.register.rows import credit_note_row
 from monthclose.use_cases.audit.record_act import Announced
 
 
@@ -83,15 +84,4 @@ def _tell(system: System, note: CreditNote, before: set[str], *, mail: bool, in_
 
 def note_as_json(note: CreditNote) -> dict[str, Any]:
     """Say what a credit note is, for programs; amounts in minor units."""
-    return {
-        "number": note.number,
-        "corrects": note.corrects,
-        "customer_id": note.customer_id,
-        "period": str(note.period),
-        "currency": note.currency,
-        "total_minor": note.total_minor,
-        "tax_minor": note.tax_minor,
-        "issued_on": note.issued_on.isoformat(),
-        "reason": note.reason,
-        "sha256": note.document.sha256,
-    }
+    return {**credit_note_row(note), "sha256": note.document.sha256}

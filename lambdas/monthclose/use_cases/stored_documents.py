@@ -1,12 +1,23 @@
-"""Read the documents of invoices and credit notes: those of some hundred are in one object, and are read together."""
+"""Read stored documents: a small one in JSON, or those of many invoices, which are in one object and read together."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.ports import Documents
 
 _READ_AT_ONCE = 8 * 2**20
 """Bytes of an object that are read together; a document that is larger is read alone."""
+
+
+def read_json(documents: Documents, key: str) -> dict[str, Any] | None:
+    """Read a document; None if there is none."""
+    try:
+        content: dict[str, Any] = json.loads(documents.get(key))
+    except KeyError:
+        return None
+    return content
 
 
 def read_together[T](

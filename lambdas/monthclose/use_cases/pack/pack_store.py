@@ -13,6 +13,7 @@ from monthclose.domain.pack.pack import MadeFor, PackFile
 from monthclose.domain.period import Period
 from monthclose.names import PACK_PARTS_PREFIX
 from monthclose.ports import Documents
+from monthclose.use_cases.stored_documents import read_json
 
 MOST_UNREADABLE = 50
 """Customers or documents that a pack names because they could not be read; all are counted."""
@@ -126,7 +127,7 @@ class PackStore:
 
     def plan(self, period: Period, name: str) -> PackPlan | None:
         """Read a pack's plan."""
-        content = self._get(f"{_folder(period, name)}/plan.json")
+        content = read_json(self.documents, f"{_folder(period, name)}/plan.json")
         if content is None:
             return None
         planned_at, made_for = datetime.fromisoformat(content["planned_at"]), MadeFor(content["made_for"])
@@ -152,7 +153,7 @@ class PackStore:
 
     def part(self, plan: PackPlan, number: int) -> PackPart:
         """Read how far a part is."""
-        content = self._get(f"{_folder(plan.period, plan.name)}/part-{number:04}.json")
+        content = read_json(self.documents, f"{_folder(plan.period, plan.name)}/part-{number:04}.json")
         if content is None:
             return PackPart()
         found = {table: [Piece(*piece) for piece in pieces] for table, pieces in content["pieces"].items()}
@@ -171,7 +172,7 @@ class PackStore:
 
     def table(self, plan: PackPlan, name: str) -> WrittenTable:
         """Read how far a table's files are."""
-        content = self._get(f"{_folder(plan.period, plan.name)}/table-{name}.json")
+        content = read_json(self.documents, f"{_folder(plan.period, plan.name)}/table-{name}.json")
         if content is None:
             return WrittenTable()
         return WrittenTable(**content | {"files": [PackFile(**file) for file in content["files"]]})
@@ -188,13 +189,6 @@ class PackStore:
         """Claim the e-mail about a run's pack: whoever gets it sends it, so there is at most one."""
         key = f"{PACK_PARTS_PREFIX}{plan.period}/mailed-run-{plan.run:04}.json"
         return self.documents.put_new(key, json.dumps({"pack": plan.name}).encode())
-
-    def _get(self, key: str) -> dict[str, Any] | None:
-        try:
-            content: dict[str, Any] = json.loads(self.documents.get(key))
-        except KeyError:
-            return None
-        return content
 
     def _put(self, key: str, content: Mapping[str, Any]) -> None:
         self.documents.put(key, json.dumps(content, indent=1).encode())

@@ -15,6 +15,7 @@ from monthclose.domain.period import Period
 from monthclose.names import COMPARISONS_PREFIX
 from monthclose.ports import Documents, Window
 from monthclose.use_cases.proof.charge_records import StoredRun, of_charge, of_payment, of_returned, text_of
+from monthclose.use_cases.stored_documents import read_json
 
 _LONGEST_RUN = 100_000
 """Records that are sorted in memory at once: about 15 MB with their texts."""
@@ -124,12 +125,12 @@ class ComparisonStore:
 
     def latest(self, period: Period) -> ComparisonPlan | None:
         """Read the plan of a period's latest comparison."""
-        content = self._get(_latest_key(period))
+        content = read_json(self.documents, _latest_key(period))
         return self.plan(period, content["name"]) if content else None
 
     def plan(self, period: Period, name: str) -> ComparisonPlan | None:
         """Read a comparison's plan."""
-        content = self._get(f"{_folder(period, name)}/plan.json")
+        content = read_json(self.documents, f"{_folder(period, name)}/plan.json")
         if content is None:
             return None
         parts = tuple(_part(entry) for entry in content["parts"])
@@ -147,7 +148,7 @@ class ComparisonStore:
 
     def part(self, plan: ComparisonPlan, number: int) -> PartState:
         """Read how far a part is."""
-        content = self._get(f"{_folder(plan.period, plan.name)}/part-{number:04}.json")
+        content = read_json(self.documents, f"{_folder(plan.period, plan.name)}/part-{number:04}.json")
         if content is None:
             return PartState()
         sums = defaultdict(Counter, {name: Counter(by_currency) for name, by_currency in content["sums"].items()})
@@ -173,7 +174,7 @@ class ComparisonStore:
 
     def joined(self, plan: ComparisonPlan, provider: str) -> dict[str, Any] | None:
         """Read how far the join of a provider's two sides is."""
-        return self._get(f"{_folder(plan.period, plan.name)}/joined-{provider}.json")
+        return read_json(self.documents, f"{_folder(plan.period, plan.name)}/joined-{provider}.json")
 
     def put_joined(self, plan: ComparisonPlan, provider: str, content: Mapping[str, Any]) -> None:
         """Write how far the join is."""
@@ -184,13 +185,6 @@ class ComparisonStore:
         return RunWriter(
             self.documents, f"{_folder(plan.period, plan.name)}/part-{number:04}", number * _RUNS_OF_A_PART, state
         )
-
-    def _get(self, key: str) -> dict[str, Any] | None:
-        try:
-            content: dict[str, Any] = json.loads(self.documents.get(key))
-        except KeyError:
-            return None
-        return content
 
     def _put(self, key: str, content: Mapping[str, Any]) -> None:
         self.documents.put(key, json.dumps(content).encode())

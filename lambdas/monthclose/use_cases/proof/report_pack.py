@@ -1,31 +1,30 @@
 """What a report says about its pack: which one is current, its figures, and why the last one could not be made."""
 
-import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from monthclose.domain.pack.pack import FIGURES, MANIFEST, Pack, PackFailure, failure_key, manifest_key, pack_key
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.ports import Documents
 from monthclose.use_cases.proof.report import PackEntries, PackEntry
+from monthclose.use_cases.stored_documents import read_json
 
 
 def current_pack(documents: Documents, period: Period) -> Pack | None:
     """Read what a period's current pack has; None if there is none."""
-    content = _read(documents, manifest_key(period))
+    content = read_json(documents, manifest_key(period))
     return Pack.of(content) if content else None
 
 
 def earlier_pack(documents: Documents, period: Period, name: str) -> Pack | None:
     """Read what another pack of a period has; None if it was removed."""
-    content = _read(documents, pack_key(period, name, MANIFEST)) if name else None
+    content = read_json(documents, pack_key(period, name, MANIFEST)) if name else None
     return Pack.of(content) if content else None
 
 
 def last_failure(documents: Documents, period: Period) -> PackFailure | None:
     """Read why the last pack of a period could not be made; None if it was made, or none was begun."""
-    content = _read(documents, failure_key(period))
+    content = read_json(documents, failure_key(period))
     return PackFailure.of(content) if content else None
 
 
@@ -35,7 +34,7 @@ def pack_entries(documents: Documents, period: Period) -> PackEntries:
     entries: PackEntries = {}
     if pack:
         entries["pack"] = _entry(pack)
-        if figures := _read(documents, pack.key_of(FIGURES)):
+        if figures := read_json(documents, pack.key_of(FIGURES)):
             entries["figures"] = figures
     if failure and (pack is None or pack.planned_at < failure.time):
         entries["pack_failure"] = {"time": failure.time.isoformat(), "why": failure.why}
@@ -66,11 +65,3 @@ def _entry(pack: Pack) -> PackEntry:
     if pack.remarks:
         entry["remarks"] = pack.remarks
     return entry
-
-
-def _read(documents: Documents, key: str) -> Mapping[str, Any] | None:
-    try:
-        content: Mapping[str, Any] = json.loads(documents.get(key))
-    except KeyError:
-        return None
-    return content

@@ -32,6 +32,7 @@ from monthclose.use_cases.invoices.billed_months import billed_month
 from monthclose.use_cases.rehearsals.rehearse_batch import Summary, pairs_key, read_pairs, summary_key, write_pairs
 from monthclose.use_cases.rehearsals.sorted_months import LONGEST_RUN, Compared, compare_runs, write_run
 from monthclose.use_cases.rehearsals.standing import standing
+from monthclose.use_cases.stored_documents import read_json
 
 _READ_AT_ONCE = 64
 _GONE_AT_A_TIME = 10_000
@@ -305,15 +306,6 @@ class RehearsalReader:
 def gone_key(rehearsal: Rehearsal, piece: int) -> str:
     """Name the object with the months of customers who are gone."""
     return f"{rehearsal.folder}months-gone-{piece:04}.jsonl"
-
-
-def read_json(documents: Documents, key: str) -> dict[str, Any] | None:
-    """Read a document; None if there is none."""
-    try:
-        content: dict[str, Any] = json.loads(documents.get(key))
-    except KeyError:
-        return None
-    return content
 
 
 def _state_key(period: Period, number: int) -> str:
