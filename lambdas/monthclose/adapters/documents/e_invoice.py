@@ -272,7 +272,7 @@ def _vats(document: InvoiceDocument) -> list[_Vat]:
         raise UserMistakeError(
             f"{document.number} is in {document.currency}; EN 16931 writes amounts with two decimals"
         )
-    on_each = [document.taxes_on(each) for each in (*document.lines, *document.discounts)] or [document.taxes]
+    on_each = [document.taxes_on(item.tax_class) for item in document.items] or [document.taxes]
     for taxes in on_each:
         if len(taxes) != 1:
             count = f"{len(taxes)} taxes on a line" if taxes else "no tax line (is there a tax table?)"
@@ -280,8 +280,8 @@ def _vats(document: InvoiceDocument) -> list[_Vat]:
                 f"{document.number} has {count}; a line of an EN 16931 invoice has exactly one VAT rate, or one reason "
                 "for charging none"
             )
-    for vat, taxes in _by_vat(document).items():
-        _check_sums(document, vat, taxes)
+    for vat, of_it in _by_vat(document).items():
+        _check_sums(document, vat, of_it)
     if TaxCategory.OUTSIDE_SCOPE in (categories := _categories(document)) and len(categories) > 1:
         raise UserMistakeError(
             f"{document.number} has lines outside the scope of VAT beside others; EN 16931 (BR-O-11) has no invoice "
@@ -302,7 +302,7 @@ def _categories(document: InvoiceDocument) -> set[TaxCategory]:
 
 
 def _check_sums(document: InvoiceDocument, vat: _Vat, taxes: Sequence[TaxLine]) -> None:
-    """Refuse what rounding by line took too far from base x rate: the rules leave one unit of the currency (BR-CO-17)."""
+    """Refuse what rounding by line took too far from base x rate: BR-CO-17 is checked to one unit of the currency."""
     base, amount = sum(tax.base.major for tax in taxes), sum(tax.amount.major for tax in taxes)
     if abs(amount - base * taxes[0].rate.percent / 100) > 1:
         raise UserMistakeError(

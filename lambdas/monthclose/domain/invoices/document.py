@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple, cast
 
 from monthclose.domain.invoices.document_parts import (
@@ -146,9 +147,9 @@ class InvoiceDocument:
         groups = treatments(nets, self.taxes).items()
         return [Treatment(taxes, tuple(names), sum(nets[name] for name in names)) for taxes, names in groups]
 
-    def taxes_on(self, line: DocumentLine | Deduction) -> tuple[TaxLine, ...]:
-        """List the taxes that are on a line."""
-        return tuple(tax for tax in self.taxes if tax.is_on(line.tax_class))
+    def taxes_on(self, tax_class: str) -> tuple[TaxLine, ...]:
+        """List the taxes that are on the lines of a tax class."""
+        return tuple(tax for tax in self.taxes if tax.is_on(tax_class))
 
     @property
     def due_minor(self) -> int:
@@ -258,7 +259,8 @@ def canonical(content: Mapping[str, object]) -> bytes:
 
 def amounts_of(lines: Iterable[DocumentLine], discounts: Iterable[Deduction], currency: str) -> list[Taxable]:
     """List what is taxed: the lines, then the discounts."""
-    return [Taxable(Money(each.amount_minor, currency), each.tax_class) for each in (*lines, *discounts)]
+    entries: Iterable[DocumentLine | Deduction] = chain(lines, discounts)
+    return [Taxable(Money(entry.amount_minor, currency), entry.tax_class) for entry in entries]
 
 
 def _details(seller: Seller) -> SellerContent:

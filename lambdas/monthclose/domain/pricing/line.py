@@ -1,7 +1,9 @@
 """A line of an invoice."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -101,6 +103,11 @@ class InvoiceLine:
     period: Period | None = None
     steps: tuple[Step, ...] = ()
     tax_class: str = ""
+
+    def of_class(self, tax_class: str, amount: Money | None = None, steps: Iterable[Step] | None = None) -> InvoiceLine:
+        """Give it a tax class, and if it is cut, the amount of its part and how that came about."""
+        amount = self.amount if amount is None else amount
+        return replace(self, tax_class=tax_class, amount=amount, steps=self.steps if steps is None else tuple(steps))
 
     def content(self, invoiced: Period) -> LineContent:
         """The line as JSON on the invoice of a month; what says nothing is left out, decimals are text."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 
-from monthclose.domain.money import Money
+from monthclose.domain.money import Money, shared_out
 from monthclose.domain.tax.tax import Rounding, Taxable, Taxation, Taxed, TaxLine, TaxRate
 
 type _Sums = Mapping[str, int]
@@ -30,10 +30,8 @@ def taxed(items: Iterable[Taxable], taxation: Taxation, currency: str) -> Taxed:
     """
     listed = list(items) or [Taxable(Money(0, currency))]
     rates = {name: taxation.rates_of(name) for name in sorted({item.tax_class for item in listed})}
-    if taxation.rounding is Rounding.LINE:
-        each = ({item.tax_class: item.amount.minor} for item in listed)
-    else:
-        each = iter([_sums(listed)])
+    by_line = taxation.rounding is Rounding.LINE
+    each: Iterable[_Sums] = ({tax_class: amount.minor} for amount, tax_class in listed) if by_line else [_sums(listed)]
     found: dict[TaxRate, TaxLine] = {}
     for sums in each:
         for line in _Computed(sums, rates, inclusive=taxation.inclusive).lines(currency):
@@ -73,21 +71,6 @@ def net_amounts(items: Sequence[Taxable], taxes: Sequence[TaxLine], *, inclusive
     return [Money(net, item.amount.currency) for net, item in zip(nets, items, strict=True)]
 
 
-def shared_out(target: int, exact: Sequence[Fraction]) -> list[int]:
-    """Round shares to whole numbers that sum to a target: each down, then the largest remainders up.
-
-    Rounding what the target comes from may move it by more than the remainders explain: then once more around, or back.
-    """
-    floors = [share.numerator // share.denominator for share in exact]
-    lost = [share - floor for share, floor in zip(exact, floors, strict=True)]
-    order = sorted(range(len(floors)), key=lambda place: (-lost[place], place))
-    around, more = divmod(target - sum(floors), len(floors))
-    shares = [floor + around for floor in floors]
-    for place in order[:more]:
-        shares[place] += 1
-    return shares
-
-
 def treatments(classes: Iterable[str], taxes: Sequence[TaxLine]) -> dict[tuple[TaxLine, ...], list[str]]:
     """Group tax classes by the taxes that their lines have, in the order of the classes."""
     found: dict[tuple[TaxLine, ...], list[str]] = {}
@@ -106,11 +89,11 @@ class _Computed:
         for name in sums:
             for rate in rates[name]:
                 self._on.setdefault(rate, []).append(name)
+        self._nets = sums
         if inclusive:
             self._amounts = {rate: self._taken_out(rate, sums) for rate in self._on}
             self._nets = self._left_of(sums)
         else:
-            self._nets = sums
             self._amounts = {rate: self._put_on(rate, sums, names) for rate, names in self._on.items()}
 
     def lines(self, currency: str) -> Iterator[TaxLine]:
