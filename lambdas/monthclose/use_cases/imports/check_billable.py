@@ -4,7 +4,6 @@ A close would park the customers; at import there is still time to fix it.
 """
 
 from collections import Counter
-from datetime import timedelta
 
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import ParkCustomerError
@@ -15,6 +14,7 @@ from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks, TaxTables
+from monthclose.use_cases.imports.check_taxable import TaxableCheck
 
 _MOST_CACHED = 20_000
 """Most answers that are cached: bounds the memory."""
@@ -27,16 +27,15 @@ class BillableCheck:
 
     def __init__(self, price_books: PriceBooks, tax_tables: TaxTables, tally: Tally) -> None:
         self._book = price_books.get(price_books.latest())
-        self._taxes = tax_tables.get(tax_tables.latest())
+        self._taxable = TaxableCheck(self._book, tax_tables.get(tax_tables.latest()))
         self._tally = tally
         self._prices: dict[tuple[str, str, str, Period], tuple[Window, ...]] = {}
-        self._taxed: dict[tuple[str, str, str, Period], bool] = {}
 
     def check(self, event: UsageEvent, profile: Profile) -> None:
         """Check an event of a customer."""
         if event.unit_price is None and not self._has_price(event, profile.currency):
             add_named(self._tally.unpriced, event.sku)
-        if not self._has_tax(profile, event.period):
+        if not self._taxable.covers(event, profile):
             add_named(self._tally.untaxed, event.customer_id)
 
     def _has_price(self, event: UsageEvent, currency: str) -> bool:
@@ -53,18 +52,6 @@ class BillableCheck:
             return tuple(price.valid for price in terms.prices(sku))
         except ParkCustomerError:
             return ()
-
-    def _has_tax(self, profile: Profile, period: Period) -> bool:
-        key = (profile.country, profile.region, profile.tax_id, period)
-        if key not in self._taxed:
-            if len(self._taxed) >= _MOST_CACHED:
-                self._taxed.clear()
-            try:
-                self._taxes.for_customer(*key[:3], (period.end - timedelta(days=1)).date())
-                self._taxed[key] = True
-            except ParkCustomerError:
-                self._taxed[key] = False
-        return self._taxed[key]
 
 
 def unbillable_in_words(tally: Tally) -> list[str]:
