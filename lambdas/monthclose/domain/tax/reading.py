@@ -225,7 +225,7 @@ def _text(entry: Mapping[str, Any], key: str, what: str, *, default: str | None 
 
 def _texts(value: object, what: str) -> tuple[str, ...]:
     if isinstance(value, str) and value.strip():
-        listed = ", ".join(f'"{part.upper()}"' for part in re.split(r"\s*[,;]\s*", value.strip()) if part)
+        listed = ", ".join(f'"{part if "class" in what else part.upper()}"' for part in re.split(r"\s*[,;]\s*", value.strip()) if part)
         raise UserMistakeError(f"{what} is a list, even of one: write [{listed}]")
     if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
         raise UserMistakeError(f"{what} is a list of codes in quotes")
