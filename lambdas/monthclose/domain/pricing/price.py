@@ -33,6 +33,8 @@ class Price:
         The one customer whom it is for, before the general entry; empty for all.
     time_unit : str
         What sizes are weighted by (`time_weighted` only): one of `SECONDS`, or `month`.
+    tax_class : str
+        Which rates of the tax table it has; empty: see `Terms.tax_class`.
     """
 
     sku: str
@@ -46,6 +48,7 @@ class Price:
     valid: Window = ALWAYS
     customer: str = ""
     time_unit: str = "hour"
+    tax_class: str = ""
 
     @classmethod
     def plain(cls, sku: str, currency: str, unit_price: Decimal, unit: str = "", description: str = "") -> Price:
@@ -85,6 +88,7 @@ class Price:
             "time_unit": self.time_unit if self.aggregation is Aggregation.TIME_WEIGHTED else None,
             "free": plain(self.free) if self.free else None,
             "per_resource": self.per_resource or None,
+            "tax_class": self.tax_class,
             **window_content(self.valid),
             **self.model.content(),
         }

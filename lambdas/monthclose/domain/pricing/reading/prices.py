@@ -9,8 +9,9 @@ from monthclose.domain.pricing.models import Flat
 from monthclose.domain.pricing.price import SECONDS, Price
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import MODEL_FIELDS, read_model
+from monthclose.domain.pricing.reading.tax_classes import optional_class
 
-_OWN = "sku currency customers model unit description aggregation free per_resource from until time_unit"
+_OWN = "sku currency customers model unit description aggregation free per_resource from until time_unit tax_class"
 PRICE_FIELDS = frozenset(_OWN.split()) | MODEL_FIELDS
 """All that a price can have, whatever its model: see docs/price-book.md."""
 
@@ -41,5 +42,6 @@ def read_price(fields: Fields, cap_hours: Decimal) -> list[Price]:
         per_resource=fields.flag("per_resource"),
         valid=fields.window(),
         time_unit=fields.choice("time_unit", (*SECONDS, "month"), "hour"),
+        tax_class=optional_class(fields),
     )
     return [replace(price, customer=customer) for customer in customers or ("",)]
