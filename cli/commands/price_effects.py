@@ -19,6 +19,7 @@ _CONCERNED: Mapping[Section, str] = {
     Section.FEE: "due from",
     Section.DISCOUNT: "given to",
     Section.COMMITMENT: "binding for",
+    Section.LIMIT: "set for",
 }
 _SCALARS = (str, int, float)
 

@@ -14,11 +14,13 @@ from monthclose.domain.pricing.reading.special import (
     COMMITMENT_FIELDS,
     DISCOUNT_FIELDS,
     FEE_FIELDS,
+    LIMIT_FIELDS,
     read_commitment,
     read_discount,
     read_fee,
+    read_limit,
 )
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 
 _SETTINGS = frozenset({"cap_hours"})
 _FIELDS: Mapping[str, frozenset[str]] = {
@@ -28,6 +30,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "fees": FEE_FIELDS,
     "discounts": DISCOUNT_FIELDS,
     "commitments": COMMITMENT_FIELDS,
+    "limits": LIMIT_FIELDS,
 }
 _SECTIONS = (*_FIELDS, "settings")
 _MOST_SHOWN = 10
@@ -45,8 +48,8 @@ class PriceBookError(UserMistakeError):
 def read_book(data: Mapping[str, object]) -> PriceBook:
     """Read a whole price book.
 
-    Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`, and
-    `settings` with `cap_hours`.
+    Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`,
+    `limits`, and `settings` with `cap_hours`.
 
     Raises
     ------
@@ -66,6 +69,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         fees=reader.named(reader.section("fees", read_fee)),
         discounts=reader.named(reader.section("discounts", read_discount)),
         commitments=reader.named(reader.section("commitments", read_commitment)),
+        limits=reader.named(reader.section("limits", read_limit)),
     )
     if reader.mistakes:
         raise PriceBookError(reader.mistakes)
@@ -119,7 +123,7 @@ class _Reader:
                 self.mistakes.append(f"{label}: {error}")
         return done
 
-    def named[T: Fee | Discount | Commitment](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
+    def named[T: Fee | Discount | Commitment | Limit](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
         """Take entries whose ids must differ."""
         seen: dict[str, str] = {}
         for label, entry in entries:
