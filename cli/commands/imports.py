@@ -188,7 +188,8 @@ def _import_book(
     tally = work() if options.check else recorded_import(system, PRICES.name, file, options.by, work, _price_book)
     if not tally.taken:
         raise UserMistakeError(
-            f"{file.name} has no entries\na price book has [[prices]], [[fees]], [[discounts]] or [[commitments]]"
+            f"{file.name} has no entries\n"
+            "a price book has [[prices]], [[fees]], [[discounts]], [[commitments]] or [[limits]]"
         )
     spent, in_json = time.monotonic() - began, options.in_json
     summarise(PRICES, file, tally, file, spent, in_json=in_json, check=options.check, more=pricing.as_json)

@@ -82,6 +82,8 @@ class MadeFrom(TypedDict, total=False):
     """By earlier period, the version of the price book that its late usage was priced with."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
+    to_price_again: list[str]
+    """Later periods whose close has counted this one as it was, in a term of a maximum or minimum."""
     correction: str
     """In a credit note: what was asked for (see `CreditNote.correction`)."""
 

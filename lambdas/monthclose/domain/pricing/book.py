@@ -1,12 +1,12 @@
-"""The price book: prices, fees, discounts, commitments and tax classes, and what holds for one customer's month."""
+"""The price book: prices, fees, discounts, commitments, limits and tax classes, and what holds for one customer."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -15,10 +15,12 @@ from typing import Protocol
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price, overlap, painted_over
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
+from monthclose.domain.pricing.term import Length, Term
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class PriceBook:
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
     tax_classes: tuple[TaxClass, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     @classmethod
     def of(cls, prices: Iterable[Price]) -> PriceBook:
@@ -40,7 +43,7 @@ class PriceBook:
         """Lay another book over this one.
 
         A price holds from now on where it says it does, and the one that held there before holds before and after;
-        fees, discounts and commitments replace those of the same id.
+        fees, discounts, commitments and limits replace those of the same id.
         """
         by_identity: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
         for price in self.prices:
@@ -53,6 +56,7 @@ class PriceBook:
             discounts=_replaced(self.discounts, additions.discounts),
             commitments=_replaced(self.commitments, additions.commitments),
             tax_classes=merged_classes(self.tax_classes, additions.tax_classes),
+            limits=_replaced(self.limits, additions.limits),
         )
 
     def filled_in(self, price: Price) -> Price:
@@ -76,6 +80,7 @@ class PriceBook:
             "discounts": self.discounts,
             "commitments": self.commitments,
             "tax_classes": self.tax_classes,
+            "limits": self.limits,
         }
         return {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
 
@@ -136,6 +141,8 @@ class Terms:
     later : tuple of PriceBook
         Books that came after `book` was frozen for the month, oldest first: their prices count where it has none for
         a SKU, and nowhere else.
+    earlier : EarlierMonths
+        What the earlier months of terms have billed: see `reaches_back_to`.
     """
 
     book: PriceBook
@@ -143,11 +150,16 @@ class Terms:
     currency: str
     period: Period
     later: tuple[PriceBook, ...] = ()
+    earlier: EarlierMonths = field(default_factory=EarlierMonths)
 
     @property
     def window(self) -> Window:
         """The month."""
-        return Window(self.period.start, self.period.end)
+        return self.window_of(self.period)
+
+    def window_of(self, period: Period) -> Window:
+        """A month's instants for the customer."""
+        return Window(period.start, period.end)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.
@@ -225,4 +237,29 @@ class Terms:
 
     def commitments(self) -> list[Commitment]:
         """The commitments that hold."""
-        return [c for c in self.book.commitments if c.concerns(self.customer_id, self.currency, self.period)]
+        return self._holding(self.book.commitments)
+
+    def limits(self) -> list[Limit]:
+        """The limits that hold."""
+        return self._holding(self.book.limits)
+
+    def _holding[T: Commitment | Limit](self, entries: Iterable[T]) -> list[T]:
+        mine = [one for one in entries if one.concerns(self.customer_id, self.currency)]
+        return [one for one in mine if one.schedule.holds_in(self.period, self.window_of)]
+
+    @property
+    def reaches_back_to(self) -> Period:
+        """The first month of the terms that the month belongs to: what was billed since then counts; often itself."""
+        return min((term.first for term in self._long_terms()), default=self.period)
+
+    @property
+    def reaches_on_to(self) -> Period:
+        """The last month of those terms: what is billed now counts until then."""
+        return max((term.last for term in self._long_terms()), default=self.period)
+
+    def _long_terms(self) -> Iterator[Term]:
+        entries: tuple[Commitment | Limit, ...] = (*self.book.limits, *self.book.commitments)
+        for one in entries:
+            mine = one.term is not Length.MONTH and one.concerns(self.customer_id, self.currency)
+            if mine and one.schedule.holds_in(self.period, self.window_of):
+                yield one.schedule.term(self.period, self.window_of)
