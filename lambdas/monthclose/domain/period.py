@@ -1,70 +1,109 @@
-"""A period: one calendar month in UTC, written `2026-10`."""
+"""A period: what one invoice covers. By default a calendar month, written `2026-10`; by the days of the month too.
+
+A period knows dates only. When it begins and ends for a customer, in instants, is the calendar's business:
+`domain.calendar`.
+"""
 
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from monthclose.domain.errors import UserMistakeError
 
-_PATTERN = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+LAST = 31
+"""The billing day that is each month's last."""
+MOST_DAYS = 28
+"""The highest number that a billing day can be: each month has it."""
+_PATTERN = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(?:-(0[2-9]|1\d|2[0-8]|last))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """A calendar month. Usage belongs to it by its time in UTC: start inclusive, end exclusive."""
+    """A month that begins on a billing day: `2026-10` on the 1st, `2026-10-15` on the 15th, `2026-10-last` on the 31st.
+
+    Parameters
+    ----------
+    day : int
+        1 to 28, or `LAST`.
+    """
 
     year: int
     month: int
+    day: int = 1
 
     def __str__(self) -> str:
-        return f"{self.year:04}-{self.month:02}"
+        month = f"{self.year:04}-{self.month:02}"
+        if self.day == 1:
+            return month
+        return f"{month}-last" if self.day == LAST else f"{month}-{self.day:02}"
 
     @classmethod
     def parse(cls, text: str) -> Period:
-        """Read `2026-10`.
+        """Read `2026-10`, `2026-10-15` or `2026-10-last`.
 
         Raises
         ------
         UserMistakeError
-            The text is not a month.
+            The text is not a period.
         """
         match = _PATTERN.fullmatch(text)
         if not match or match[1] in ("0000", "9999"):
             raise UserMistakeError(f"{text!r} is not a period; write the year and month, like 2026-10")
-        return cls(int(match[1]), int(match[2]))
+        return cls(int(match[1]), int(match[2]), LAST if match[3] == "last" else int(match[3] or 1))
 
     @classmethod
     def of(cls, time: datetime) -> Period:
-        """Find the period that holds a time."""
-        utc = time.astimezone(UTC)
-        return cls(utc.year, utc.month)
+        """Find the calendar month that holds a time, in UTC."""
+        return cls.on(time.astimezone(UTC).date())
+
+    @classmethod
+    def on(cls, day: date, billing_day: int = 1) -> Period:
+        """Find the period with a billing day that holds a date."""
+        month = cls(day.year, day.month, billing_day)
+        return month if month.first_day <= day else month.previous
 
     @property
-    def start(self) -> datetime:
-        """First instant of the month, UTC."""
-        return datetime(self.year, self.month, 1, tzinfo=UTC)
+    def first_day(self) -> date:
+        """The day that it begins on."""
+        return date(self.year, self.month, min(self.day, monthrange(self.year, self.month)[1]))
 
     @property
-    def end(self) -> datetime:
-        """First instant after the month, UTC."""
-        return self.next.start
+    def end_day(self) -> date:
+        """The first day after it."""
+        return self.next.first_day
 
     @property
     def last_day(self) -> date:
-        """The last day of the month."""
-        return (self.end - timedelta(days=1)).date()
+        """The last day of it."""
+        return self.end_day - timedelta(days=1)
+
+    @property
+    def calendar_month(self) -> Period:
+        """The calendar month that it begins in."""
+        return Period(self.year, self.month)
+
+    @property
+    def start(self) -> datetime:
+        """Its first instant in UTC."""
+        return datetime(self.year, self.month, self.first_day.day, tzinfo=UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first instant after it in UTC."""
+        return self.next.start
 
     @property
     def next(self) -> Period:
-        """The month after."""
-        return Period(self.year + self.month // 12, self.month % 12 + 1)
+        """The period after."""
+        return Period(self.year + self.month // 12, self.month % 12 + 1, self.day)
 
     @property
     def previous(self) -> Period:
-        """The month before."""
-        return Period.of(self.start - timedelta(days=1))
+        """The period before."""
+        return Period(self.year - (self.month == 1), (self.month - 2) % 12 + 1, self.day)
 
     def require_ended(self, now: datetime) -> Period:
         """Return itself if the month is over at `now`.
@@ -77,7 +116,7 @@ class Period:
         if now < self.end:
             raise UserMistakeError(
                 f"{self} is not over yet (it ends {self.end:%Y-%m-%d} 00:00 UTC); "
-                f"the latest period that can be closed is {Period.of(now).previous}"
+                f"the latest period that can be closed is {Period.on(now.astimezone(UTC).date(), self.day).previous}"
             )
         return self
 

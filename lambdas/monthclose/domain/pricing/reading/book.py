@@ -1,0 +1,142 @@
+"""Reading a whole price book, section by section; every mistake is collected, none hides another."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.pricing.book import PriceBook
+from monthclose.domain.pricing.price import Price, overlap
+from monthclose.domain.pricing.reading.fields import Fields
+from monthclose.domain.pricing.reading.models import CAP_HOURS
+from monthclose.domain.pricing.reading.prices import PRICE_FIELDS, read_override, read_price
+from monthclose.domain.pricing.reading.special import (
+    COMMITMENT_FIELDS,
+    DISCOUNT_FIELDS,
+    FEE_FIELDS,
+    read_commitment,
+    read_discount,
+    read_fee,
+)
+from monthclose.domain.pricing.special import Commitment, Discount, Fee
+
+_SETTINGS = frozenset({"cap_hours"})
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "prices": PRICE_FIELDS,
+    "price": PRICE_FIELDS,
+    "overrides": PRICE_FIELDS,
+    "fees": FEE_FIELDS,
+    "discounts": DISCOUNT_FIELDS,
+    "commitments": COMMITMENT_FIELDS,
+}
+_SECTIONS = (*_FIELDS, "settings")
+_MOST_SHOWN = 10
+
+
+class PriceBookError(UserMistakeError):
+    """A price book cannot be used; `mistakes` are all of them, each naming its entry."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        more = [f"and {len(mistakes) - _MOST_SHOWN} more"] if len(mistakes) > _MOST_SHOWN else []
+        super().__init__("\n".join([*mistakes[:_MOST_SHOWN], *more]))
+        self.mistakes = mistakes
+
+
+def read_book(data: Mapping[str, object]) -> PriceBook:
+    """Read a whole price book.
+
+    Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`, and
+    `settings` with `cap_hours`.
+
+    Raises
+    ------
+    PriceBookError
+        Something in it cannot be used.
+    """
+    reader = _Reader(data)
+    prices = [
+        *reader.section("prices", reader.price),
+        *reader.section("price", reader.price),
+        *reader.section("overrides", reader.override),
+    ]
+    flat = [(label, price) for label, several in prices for price in several]
+    reader.check_overlaps(flat)
+    book = PriceBook(
+        prices=tuple(price for _, price in flat),
+        fees=reader.named(reader.section("fees", read_fee)),
+        discounts=reader.named(reader.section("discounts", read_discount)),
+        commitments=reader.named(reader.section("commitments", read_commitment)),
+    )
+    if reader.mistakes:
+        raise PriceBookError(reader.mistakes)
+    return book
+
+
+class _Reader:
+    """Reads sections and collects the mistakes."""
+
+    def __init__(self, data: Mapping[str, object]) -> None:
+        self._data = data
+        self.mistakes = sorted(
+            f"there is no section {name!r}; choose one of {', '.join(_SECTIONS)}" for name in data.keys() - _SECTIONS
+        )
+        self._cap_hours = self._settings(data.get("settings", {}))
+
+    def _settings(self, values: object) -> Decimal:
+        if not isinstance(values, dict):
+            self.mistakes.append("settings must be a table: [settings]")
+            return CAP_HOURS
+        hours = CAP_HOURS
+        try:
+            fields = Fields(values, _SETTINGS)
+            hours = fields.positive("cap_hours") if fields.given("cap_hours") else CAP_HOURS
+            fields.done()
+        except UserMistakeError as error:
+            self.mistakes.append(f"settings: {error}")
+        return hours
+
+    def price(self, fields: Fields) -> list[Price]:
+        return read_price(fields, self._cap_hours)
+
+    def override(self, fields: Fields) -> list[Price]:
+        return read_override(fields, self._cap_hours)
+
+    def section[T](self, name: str, read: Callable[[Fields], T]) -> list[tuple[str, T]]:
+        """Read each entry of a section, with the label that names it."""
+        entries = self._data.get(name, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self.mistakes.append(f"{name} must be a list of tables: [[{name}]]")
+            return []
+        done = []
+        for number, entry in enumerate(entries, 1):
+            title = entry.get("sku", entry.get("id"))
+            label = f"{name}[{number}]" + (f' "{title[:60]}"' if isinstance(title, str) and title else "")
+            fields = Fields(entry, _FIELDS[name])
+            try:
+                done.append((label, read(fields)))
+                fields.done()
+            except UserMistakeError as error:
+                self.mistakes.append(f"{label}: {error}")
+        return done
+
+    def named[T: Fee | Discount | Commitment](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
+        """Take entries whose ids must differ."""
+        seen: dict[str, str] = {}
+        for label, entry in entries:
+            if entry.id in seen:
+                self.mistakes.append(f"{label}: it has the same id as {seen[entry.id]}")
+            seen.setdefault(entry.id, label)
+        return tuple(entry for _, entry in entries)
+
+    def check_overlaps(self, prices: Iterable[tuple[str, Price]]) -> None:
+        """Find entries that price the same thing at the same time."""
+        known: dict[tuple[str, str, str], list[tuple[str, Price]]] = defaultdict(list)
+        for label, price in prices:
+            for other_label, other in known[price.identity]:
+                both = overlap(price.valid, other.valid)
+                if both:
+                    since = f"from {both.start:%Y-%m-%d} on" if both.start.year > 1 else "at the same time"
+                    self.mistakes.append(
+                        f"{label} and {other_label} both apply {since}: separate them with from and until"
+                    )
+            known[price.identity].append((label, price))
