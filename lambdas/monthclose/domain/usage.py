@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from monthclose.domain.period import Period
 
-
 type Attributes = tuple[tuple[str, str], ...]
 """What is said of an event beside its resource, as names and values, sorted by name: `(("region", "eu"),)`."""
 
