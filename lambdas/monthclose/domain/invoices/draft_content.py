@@ -50,6 +50,7 @@ class DeductionContent(TypedDict):
 
     description: str
     amount_minor: int
+    tax_class: NotRequired[str]
 
 
 class TaxContent(TypedDict):
@@ -61,6 +62,10 @@ class TaxContent(TypedDict):
     base_minor: int
     amount_minor: int
     note: NotRequired[str]
+    on_top_of: NotRequired[list[str]]
+    """Names of the taxes in its base."""
+    classes: NotRequired[list[str]]
+    """The tax classes of the lines that it is on ("" for none), if it is not on all."""
 
 
 class MadeFrom(TypedDict, total=False):

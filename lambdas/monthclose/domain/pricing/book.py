@@ -1,4 +1,4 @@
-"""The price book: every price, fee, discount and commitment, and what of it holds for one customer's month."""
+"""The price book: prices, fees, discounts, commitments and tax classes, and what holds for one customer's month."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Protocol
 
 from monthclose.domain.errors import ParkCustomerError
@@ -18,6 +19,7 @@ from monthclose.domain.pricing.cell import in_words, names_of
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price, laid_over, overlap, without
 from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
 from monthclose.domain.usage import Attributes
 
 
@@ -29,6 +31,7 @@ class PriceBook:
     fees: tuple[Fee, ...] = ()
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
+    tax_classes: tuple[TaxClass, ...] = ()
 
     @classmethod
     def of(cls, prices: Iterable[Price]) -> PriceBook:
@@ -49,15 +52,21 @@ class PriceBook:
             fees=_replaced(self.fees, additions.fees),
             discounts=_replaced(self.discounts, additions.discounts),
             commitments=_replaced(self.commitments, additions.commitments),
+            tax_classes=merged_classes(self.tax_classes, additions.tax_classes),
         )
 
     def filled_in(self, price: Price) -> Price:
-        """Give a price the texts that it lacks and that the last one of its kind here has."""
+        """Give a price the texts and the tax class that it lacks and that the last one of its kind here has."""
         before = self.by_identity.get(price.identity)
         if not before:
             return price
         unit = before[-1].unit if before[-1].aggregation == price.aggregation else ""
-        return replace(price, unit=price.unit or unit, description=price.description or before[-1].description)
+        return replace(
+            price,
+            unit=price.unit or unit,
+            description=price.description or before[-1].description,
+            tax_class=price.tax_class or before[-1].tax_class,
+        )
 
     def content(self) -> Mapping[str, list[Content]]:
         """The book as in its file."""
@@ -66,6 +75,7 @@ class PriceBook:
             "fees": self.fees,
             "discounts": self.discounts,
             "commitments": self.commitments,
+            "tax_classes": self.tax_classes,
         }
         return {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
 
@@ -86,6 +96,17 @@ class PriceBook:
     def carried(self) -> frozenset[str]:
         """The SKUs with a price whose sizes continue from month to month."""
         return frozenset(price.sku for price in self.prices if price.carries_over)
+
+    @cached_property
+    def class_by_sku(self) -> Mapping[str, str]:
+        """The tax classes that `[[tax_classes]]` give to SKUs."""
+        return {sku: entry.id for entry in self.tax_classes for sku in entry.skus}
+
+    @cached_property
+    def has_tax_classes(self) -> bool:
+        """Whether anything in it has one."""
+        entries: Iterable[Price | Fee | Commitment] = chain(self.prices, self.fees, self.commitments)
+        return bool(self.tax_classes) or any(entry.tax_class for entry in entries)
 
     @cached_property
     def currencies(self) -> Mapping[str, tuple[str, ...]]:
@@ -169,6 +190,26 @@ class Terms:
             return ()
         names = names_of(price.cell for book in (self.book, *self.later) for price in self._in(book, sku))
         return tuple((name, value) for name, value in attributes if name in names)
+
+    def tax_class(self, sku: str, price: Price | None = None) -> str:
+        """Find a SKU's tax class; empty if it has none.
+
+        That of its price; or, of a customer's own price, that of the general one at that time; or that of the SKU.
+
+        Parameters
+        ----------
+        price : Price or None
+            None: the last one that holds in the month, if there is one. Usage that is rated upstream has none.
+        """
+        price = price or next(reversed(self.prices(sku)), None)
+        if price is None:
+            return self.book.class_by_sku.get(sku, "")
+        if price.tax_class:
+            return price.tax_class
+        general = self._within(self.book, sku, "") if price.customer else []
+        of_general = next((one.tax_class for one in general if one.valid.holds_at(price.valid.start)), "")
+        books = (self.book, *self.later)
+        return of_general or next((found for book in books if (found := book.class_by_sku.get(sku))), "")
 
     def no_price(self, sku: str, time: datetime, attributes: Attributes = ()) -> ParkCustomerError:
         """Say that a SKU has no price at a time, and what to do: the customer waits for a person."""

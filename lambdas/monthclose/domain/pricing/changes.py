@@ -21,6 +21,7 @@ class Section(StrEnum):
     FEE = "fee"
     DISCOUNT = "discount"
     COMMITMENT = "commitment"
+    TAX_CLASS = "tax class"
 
 
 class What(StrEnum):
@@ -79,7 +80,7 @@ def book_changes(before: PriceBook, after: PriceBook) -> tuple[EntryChange, ...]
         (Section.COMMITMENT, before.commitments, after.commitments),
     )
     found = [change for section, was, is_now in specials for change in _specials(section, was, is_now)]
-    return (*found, *_together(_prices(before, after)))
+    return (*found, *_classes(before, after), *_together(_prices(before, after)))
 
 
 type _Special = Fee | Discount | Commitment
@@ -103,6 +104,16 @@ def _specials(section: Section, before: Iterable[_Special], after: Iterable[_Spe
             contents,
             [entry.content()],
         )
+
+
+def _classes(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:
+    known = {entry.id: entry for entry in before.tax_classes}
+    for entry in after.tax_classes:
+        was = known.get(entry.id)
+        if was != entry:
+            contents = [old.content() for old in (was,) if old]
+            what, now = What.CHANGED if was else What.NEW, [entry.content()]
+            yield EntryChange(Section.TAX_CLASS, entry.id, "", what, (), entry.skus, "", contents, now)
 
 
 def _prices(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:

@@ -4,6 +4,8 @@ A step is a kind and its numbers as text; its amount follows from them by the ta
 and checking use the same arithmetic. A line's amount is the sum of its steps, rounded once, half to even.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -68,6 +70,7 @@ _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "priced_again": lambda n, _: n["value"],
     "billed": lambda n, _: -n["value"],
     "carried": lambda n, _: n["value"],
+    "tax_share": lambda n, so_far: n["share"] - so_far,
 }
 """The amount that each kind of step adds, from its numbers and the sum of the steps before it."""
 
@@ -90,6 +93,7 @@ _WORDS: Mapping[str, str] = {
     "priced_again": "{period} repriced with usage that arrived later: {amount}",
     "billed": "already billed on {invoice}: {amount}",
     "carried": "carried over from {period}: {amount}",
+    "tax_share": "of that, {share} for what is taxed the same",
 }
 
 
@@ -124,6 +128,14 @@ class Explanation:
         self.steps: list[Step] = []
         self.total = Fraction(0)
         """Their sum, in major units."""
+
+    @classmethod
+    def of(cls, steps: Iterable[Step]) -> Explanation:
+        """Continue an explanation."""
+        explanation = cls()
+        explanation.steps = [dict(step) for step in steps]
+        explanation.total = sum((Fraction(step["amount"]) for step in explanation.steps), Fraction(0))
+        return explanation
 
     def add(self, kind: str, **values: Fraction | Decimal | int | str) -> None:
         """Add a step; its amount follows from its numbers."""

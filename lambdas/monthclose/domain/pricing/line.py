@@ -1,7 +1,9 @@
 """A line of an invoice."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -27,6 +29,7 @@ _OptionalEntries = TypedDict(
         "from": str,
         "until": str,
         "steps": list[Step],
+        "tax_class": str,
     },
     total=False,
 )  # written as a call because `from` is a keyword
@@ -90,6 +93,8 @@ class InvoiceLine:
         How the amount came about (see `explanation`).
     attributes : tuple
         The usage that it is for, where attributes tell it apart from other usage of the SKU (see `cell`).
+    tax_class : str
+        Which rates of the tax table it has; empty: those of what has none.
     """
 
     sku: str
@@ -106,6 +111,12 @@ class InvoiceLine:
     period: Period | None = None
     steps: tuple[Step, ...] = ()
     attributes: Attributes = ()
+    tax_class: str = ""
+
+    def of_class(self, tax_class: str, amount: Money | None = None, steps: Iterable[Step] | None = None) -> InvoiceLine:
+        """Give it a tax class, and if it is cut, the amount of its part and how that came about."""
+        amount = self.amount if amount is None else amount
+        return replace(self, tax_class=tax_class, amount=amount, steps=self.steps if steps is None else tuple(steps))
 
     def content(self, invoiced: Period) -> LineContent:
         """The line as JSON on the invoice of a month; what says nothing is left out, decimals are text."""
@@ -127,6 +138,7 @@ class InvoiceLine:
             "from": self.starts.isoformat() if self.starts and self.starts != period.start else "",
             "until": self.ends.isoformat() if self.ends and self.ends != period.end else "",
             "steps": [dict(step) for step in self.steps],
+            "tax_class": self.tax_class,
         }
         return cast("LineContent", {**content, **{name: value for name, value in more.items() if value}})
 

@@ -41,6 +41,8 @@ class Price:
         The hours or days that usage is measured in first; `aggregation` is then that of the buckets.
     carries_over : bool
         Whether sizes continue from the month before without a reading at the start (see `sizes`).
+    tax_class : str
+        Which rates of the tax table it has; empty: see `Terms.tax_class`.
     """
 
     sku: str
@@ -57,6 +59,7 @@ class Price:
     cell: Cell = WHOLE
     buckets: Buckets | None = None
     carries_over: bool = False
+    tax_class: str = ""
 
     @classmethod
     def plain(cls, sku: str, currency: str, unit_price: Decimal, unit: str = "", description: str = "") -> Price:
@@ -114,6 +117,7 @@ class Price:
             **self.cell.content(),
             **(self.buckets.content() if self.buckets else {}),
             "carry_over": self.carries_over or None,
+            "tax_class": self.tax_class,
             **window_content(self.valid),
             **self.model.content(),
         }

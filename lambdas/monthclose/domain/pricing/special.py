@@ -46,6 +46,7 @@ class Fee:
     customers: tuple[str, ...] = ()
     description: str = ""
     valid: Window = ALWAYS
+    tax_class: str = ""
 
     def concerns(self, customer_id: str, currency: str) -> bool:
         """Whether a customer pays it."""
@@ -59,6 +60,7 @@ class Fee:
             monthly_fee=plain(self.monthly_fee),
             customers=list(self.customers),
             description=self.description,
+            tax_class=self.tax_class,
             **window_content(self.valid),
         )
 
@@ -114,6 +116,8 @@ class Commitment:
     ----------
     skus : tuple of str
         The SKUs whose usage counts towards it; empty: everything, fees too.
+    tax_class : str
+        That of its true-up; empty: that of its SKUs (see `tax_shares`).
     """
 
     id: str
@@ -123,6 +127,7 @@ class Commitment:
     skus: tuple[str, ...] = ()
     description: str = ""
     months: Months = Months()
+    tax_class: str = ""
 
     def concerns(self, customer_id: str, currency: str, period: Period) -> bool:
         """Whether a customer has it in a month."""
@@ -141,6 +146,7 @@ class Commitment:
             customers=list(self.customers),
             skus=list(self.skus),
             description=self.description,
+            tax_class=self.tax_class,
             **self.months.content(),
         )
 

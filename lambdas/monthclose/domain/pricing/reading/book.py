@@ -19,7 +19,9 @@ from monthclose.domain.pricing.reading.special import (
     read_discount,
     read_fee,
 )
+from monthclose.domain.pricing.reading.tax_classes import TAX_CLASS_FIELDS, read_tax_class
 from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.tax_class import TaxClass
 
 _SETTINGS = frozenset({"cap_hours"})
 _FIELDS: Mapping[str, frozenset[str]] = {
@@ -29,6 +31,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "fees": FEE_FIELDS,
     "discounts": DISCOUNT_FIELDS,
     "commitments": COMMITMENT_FIELDS,
+    "tax_classes": TAX_CLASS_FIELDS,
 }
 _SECTIONS = (*_FIELDS, "settings")
 _MOST_SHOWN = 10
@@ -46,8 +49,8 @@ class PriceBookError(UserMistakeError):
 def read_book(data: Mapping[str, object]) -> PriceBook:
     """Read a whole price book.
 
-    Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`, and
-    `settings` with `cap_hours`.
+    Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`,
+    `tax_classes`, and `settings` with `cap_hours`.
 
     Raises
     ------
@@ -67,6 +70,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         fees=reader.named(reader.section("fees", read_fee)),
         discounts=reader.named(reader.section("discounts", read_discount)),
         commitments=reader.named(reader.section("commitments", read_commitment)),
+        tax_classes=reader.tax_classes(),
     )
     if reader.mistakes:
         raise PriceBookError(reader.mistakes)
@@ -120,7 +124,7 @@ class _Reader:
                 self.mistakes.append(f"{label}: {error}")
         return done
 
-    def named[T: Fee | Discount | Commitment](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
+    def named[T: Fee | Discount | Commitment | TaxClass](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
         """Take entries whose ids must differ."""
         seen: dict[str, str] = {}
         for label, entry in entries:
@@ -128,6 +132,16 @@ class _Reader:
                 self.mistakes.append(f"{label}: it has the same id as {seen[entry.id]}")
             seen.setdefault(entry.id, label)
         return tuple(entry for _, entry in entries)
+
+    def tax_classes(self) -> tuple[TaxClass, ...]:
+        """Read the tax classes: a SKU has one."""
+        entries, seen = self.section("tax_classes", read_tax_class), dict[str, str]()
+        for label, entry in entries:
+            for sku in entry.skus:
+                if sku in seen:
+                    self.mistakes.append(f"{label}: the SKU {sku!r} is in {seen[sku]} already")
+                seen.setdefault(sku, label)
+        return self.named(entries)
 
     def check_overlaps(self, prices: Iterable[tuple[str, Price]]) -> None:
         """Find entries that price the same thing at the same time."""

@@ -7,8 +7,8 @@ from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import MODEL_FIELDS
 from monthclose.domain.text import check_key
 
-CELL_FIELDS = frozenset({"where", "group_by"})
-OF_A_CELL = MODEL_FIELDS | {"where", "free", "description"}
+CELL_FIELDS = frozenset({"where", "group_by", "cells"})
+OF_A_CELL = MODEL_FIELDS | {"where", "free", "description", "tax_class"}
 """What each cell of a matrix says for itself; all else is the entry's."""
 _EXAMPLE = 'where = { region = "eu", tier = ["a", "b"] }'
 

@@ -9,8 +9,9 @@ from monthclose.domain.pricing.reading.cells import CELL_FIELDS, OF_A_CELL, read
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.measuring import MEASURING_FIELDS, read_measuring
 from monthclose.domain.pricing.reading.models import MODEL_FIELDS, read_model
+from monthclose.domain.pricing.reading.tax_classes import optional_class
 
-_OWN = "sku currency customers model unit description aggregation free per_resource from until time_unit cells"
+_OWN = "sku currency customers model unit description aggregation free per_resource from until time_unit tax_class"
 PRICE_FIELDS = frozenset(_OWN.split()) | MODEL_FIELDS | CELL_FIELDS | MEASURING_FIELDS
 """All that a price can have, whatever its model: see docs/price-book.md."""
 
@@ -51,6 +52,7 @@ def _read_price(fields: Fields, cap_hours: Decimal) -> list[Price]:
         valid=fields.window(),
         time_unit=fields.choice("time_unit", (*SECONDS, "month"), "hour"),
         cell=read_cell(fields),
+        tax_class=optional_class(fields),
         **read_measuring(fields, model),
     )
     return [replace(price, customer=customer) for customer in customers or ("",)]

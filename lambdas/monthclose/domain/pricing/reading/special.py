@@ -3,12 +3,13 @@
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.reading.fields import Fields
+from monthclose.domain.pricing.reading.tax_classes import optional_class
 from monthclose.domain.pricing.special import Commitment, Discount, Fee
 
 _COMMON = frozenset({"id", "currency", "customers", "description", "from", "until"})
-FEE_FIELDS = _COMMON | {"monthly_fee"}
+FEE_FIELDS = _COMMON | {"monthly_fee", "tax_class"}
 DISCOUNT_FIELDS = _COMMON | {"skus", "percent", "amount", "periods"}
-COMMITMENT_FIELDS = _COMMON | {"skus", "amount", "periods"}
+COMMITMENT_FIELDS = _COMMON | {"skus", "amount", "periods", "tax_class"}
 
 
 def read_fee(fields: Fields) -> Fee:
@@ -20,6 +21,7 @@ def read_fee(fields: Fields) -> Fee:
         customers=fields.keys("customers"),
         description=fields.text("description"),
         valid=fields.window(),
+        tax_class=optional_class(fields),
     )
 
 
@@ -54,4 +56,5 @@ def read_commitment(fields: Fields) -> Commitment:
         skus=fields.keys("skus"),
         description=fields.text("description"),
         months=fields.months(),
+        tax_class=optional_class(fields),
     )
