@@ -120,6 +120,8 @@ class UsageItem(Model):
     """ISO 8601: cheaper to read than the library's times, and every event of a month is read."""
     replaced_by = UnicodeAttribute(null=True)
     replaced_at = UnicodeAttribute(null=True)
+    attributes = UnicodeAttribute(null=True)
+    """A JSON object of texts."""
 
 
 class BillingItem(Model):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.attributes import read_attributes
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
@@ -192,6 +193,7 @@ def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = Non
         resource=_optional_key(fields, "resource"),
         replaces=_optional_key(fields, "replaces"),
         description=check_text(fields.get("description", ""), "description"),
+        attributes=read_attributes(fields),
     )
 
 
