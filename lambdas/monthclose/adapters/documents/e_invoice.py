@@ -120,6 +120,8 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
         "BT-3": _TYPE_CODES[document.kind],
         "BT-5": document.currency,
         "BT-9": document.due_on,
+        "BT-13": document.customer.purchase_order,
+        "BT-19": document.customer.cost_centre,
         "BT-20": document.terms or ("" if document.due_on else "On receipt"),
         "BT-72": last_day,
         "BT-73": period.start.date(),
@@ -229,6 +231,7 @@ def _buyer(buyer: Buyer, tax: TaxLine) -> dict[str, Any]:
         country_subdivision=buyer.region,
         vat_identifier=_vat_id(buyer.tax_id, tax) if buyer.country.upper() in EU else "",
         identifiers={None: buyer.customer_id},
+        contacts=[{"name": buyer.contact}] if buyer.contact else [],
     )
 
 
