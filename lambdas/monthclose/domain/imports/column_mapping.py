@@ -40,7 +40,10 @@ class FileSchema:
 CUSTOMERS = FileSchema(
     "customers",
     ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
-    ("country", "payment_customer", "region", "tax_id", "address", "language"),
+    (
+        *("country", "payment_customer", "region", "tax_id", "address", "language"),
+        *("invoice_emails", "dunning_emails", "contact", "purchase_order", "cost_centre", "payer"),
+    ),
 )
 PRICES = FileSchema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
 USAGE = FileSchema(
