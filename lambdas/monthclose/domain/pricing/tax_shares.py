@@ -26,7 +26,7 @@ def with_tax_classes(lines: list[InvoiceLine], terms: Terms) -> list[InvoiceLine
     lines : list of InvoiceLine
         In the order of the arithmetic: each discount on what those before it left.
     """
-    if not terms.book.has_tax_classes:
+    if not terms.book.has_tax_classes and not any(line.tax_class for line in lines):
         return lines
     by_class, whole = _ByClass(terms), list[InvoiceLine]()
     for line in lines:
