@@ -139,7 +139,7 @@ class _Bounds:
         charges: Counter[Part] = Counter()
         for one in self._within(scope):
             charges[Part(LineKind.COMMITMENT, one.line.sku)] += one.line.amount.minor
-        yield {**parts, **charges}
+        yield {**parts, **dict(sorted(charges.items()))}
 
     def _take_off(self, limit: Limit, counted: _Counted, part: Part, minor: int, *, alone: bool) -> None:
         if not minor:
