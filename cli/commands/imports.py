@@ -22,7 +22,7 @@ from monthclose.domain.imports.column_mapping import CUSTOMERS, PRICES, USAGE, C
 from monthclose.domain.imports.intake import Reject, Row, Tally
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.pricing.reading import read_book
-from monthclose.domain.tax.tax_table import new_tax_table
+from monthclose.domain.tax.reading import new_tax_table
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks
 from monthclose.use_cases.imports.check_billable import unbillable_in_words

@@ -30,6 +30,7 @@ class Fee:
     customers: tuple[str, ...] = ()
     description: str = ""
     valid: Window = ALWAYS
+    tax_class: str = ""
 
     def concerns(self, customer_id: str, currency: str) -> bool:
         """Whether a customer pays it."""
@@ -43,6 +44,7 @@ class Fee:
             monthly_fee=plain(self.monthly_fee),
             customers=list(self.customers),
             description=self.description,
+            tax_class=self.tax_class,
             **window_content(self.valid),
         )
 
@@ -98,6 +100,8 @@ class Commitment:
     ----------
     skus, fees : tuple of str
         The SKUs whose usage counts towards it, and the fees, by id; both empty: everything.
+    tax_class : str
+        That of its true-up; empty: that of its SKUs (see `tax_shares`).
     valid : Window
         Bounds within a month, which prorate it by the second; whole months are in `months`.
     term : Length
@@ -115,6 +119,7 @@ class Commitment:
     skus: tuple[str, ...] = ()
     description: str = ""
     months: Months = ALL_MONTHS
+    tax_class: str = ""
     fees: tuple[str, ...] = ()
     valid: Window = ALWAYS
     term: Length = Length.MONTH
@@ -145,6 +150,7 @@ class Commitment:
             skus=list(self.skus),
             fees=list(self.fees),
             description=self.description,
+            tax_class=self.tax_class,
             overage=None if self.overage is None else plain(self.overage),
             **self.schedule.content(),
         )

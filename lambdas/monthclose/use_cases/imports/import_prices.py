@@ -82,12 +82,14 @@ def import_price_book(book: PriceBook, *, price_books: PriceBooks) -> Tally:
     if mistakes:
         raise PriceBookError(mistakes)
     groups: Counter[str] = Counter(price.currency for price in book.prices)
-    for name, entries in (
-        ("fees", book.fees),
-        ("discounts", book.discounts),
-        ("commitments", book.commitments),
-        ("limits", book.limits),
-    ):
+    sections = {
+        "fees": book.fees,
+        "discounts": book.discounts,
+        "commitments": book.commitments,
+        "limits": book.limits,
+        "tax_classes": book.tax_classes,
+    }
+    for name, entries in sections.items():
         if entries:
             groups[name] = len(entries)
     if groups:

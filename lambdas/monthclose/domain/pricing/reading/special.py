@@ -5,14 +5,15 @@ from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.price import ALWAYS
 from monthclose.domain.pricing.reading.fields import Fields
+from monthclose.domain.pricing.reading.tax_classes import optional_class
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.term import Length, Months
 
 _COMMON = frozenset({"id", "currency", "customers", "description", "from", "until"})
-FEE_FIELDS = _COMMON | {"monthly_fee"}
+FEE_FIELDS = _COMMON | {"monthly_fee", "tax_class"}
 DISCOUNT_FIELDS = _COMMON | {"skus", "percent", "amount", "periods"}
 _TERM = frozenset({"term", "calendar", "periods"})
-COMMITMENT_FIELDS = _COMMON | _TERM | {"skus", "fees", "amount", "overage"}
+COMMITMENT_FIELDS = _COMMON | _TERM | {"skus", "fees", "amount", "overage", "tax_class"}
 LIMIT_FIELDS = _COMMON | _TERM | {"skus", "fees", "maximum", "per_resource", "before_discounts"}
 
 
@@ -25,6 +26,7 @@ def read_fee(fields: Fields) -> Fee:
         customers=fields.keys("customers"),
         description=fields.text("description"),
         valid=fields.window(),
+        tax_class=optional_class(fields),
     )
 
 
@@ -61,6 +63,7 @@ def read_commitment(fields: Fields) -> Commitment:
         skus=fields.keys("skus"),
         description=fields.text("description"),
         months=months,
+        tax_class=optional_class(fields),
         fees=fields.keys("fees"),
         valid=valid,
         term=length,
