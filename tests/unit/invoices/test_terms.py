@@ -151,6 +151,16 @@ def test_a_regenerated_last_month_has_the_true_up_to_what_is_missing_now() -> No
     assert minors(world, DECEMBER) == [("per_unit", "", 3_000), ("commitment", "", 17_000)]
 
 
+def test_an_invoice_that_comes_to_nothing_is_regenerated() -> None:
+    world = a_world(at_most(100), policy=InvoicingPolicy(zero_invoices=True))
+    used(world, 250)
+    close(world, OCTOBER)
+    used(world, 20, NOVEMBER)
+    close(world, NOVEMBER)
+    world.regenerator.regenerate("INV-00000002", "once more")
+    assert minors(world, NOVEMBER) == [("per_unit", "", 2_000), ("maximum", "", -2_000)]
+
+
 def test_a_month_that_is_billed_after_later_ones_counts_for_them_with_the_next_close() -> None:
     world = a_world(committed(300))
     use(world, "x", "5", sku="unknown")
