@@ -117,7 +117,7 @@ class InvoiceDrafter:
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _history(self, customer: Customer) -> TermHistory:
-        return TermHistory(self.books, self.documents, customer.customer_id, customer.profile.currency)
+        return TermHistory(self.books, self.documents, customer.customer_id)
 
     def _terms(self, customer: Customer, period: Period, price_book: str) -> Terms:
         return Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
@@ -172,7 +172,7 @@ class InvoiceDrafter:
             adjusted = self._adjusted(customer, known, documents, terms)
             lines += adjusted
             if terms.reaches_on_to > month and adjusted:
-                history.add(adjusted, period)
+                history.add(adjusted, period, terms.currency)
                 waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
