@@ -197,7 +197,7 @@ def test_a_cut_discount_says_how_it_came_about() -> None:
 
 
 def test_a_book_without_tax_classes_is_the_same_book_with_the_same_lines() -> None:
-    known = book(Path(__file__).with_name("book_of_before.toml").read_text())
+    known = book((Path(__file__).parent / "book_of_2026_11.toml").read_text())
     assert known.version == "2d880dfb3fc787ff"
     assert "tax_class" not in str(known.content())
     lines = rate([use("requests", "5000000")], Terms(known, "C-1", "USD", OCTOBER))
@@ -250,3 +250,27 @@ def test_tax_classes_that_cannot_be_used_are_refused(text: str, message: str) ->
     with pytest.raises(PriceBookError) as caught:
         book(text)
     assert message in str(caught.value)
+
+
+def test_a_maximum_of_a_fee_has_the_class_of_the_fee() -> None:
+    text = (
+        BOOK
+        + '[[fees]]\nid = "vm"\ncurrency = "USD"\nmonthly_fee = 20\ntax_class = "paper"\n'
+        + '[[limits]]\nid = "most"\ncurrency = "USD"\nfees = ["vm"]\nmaximum = 15\n'
+    )
+    assert said(rated(text, vm="3")) == [("vm", "", 300), ("vm", "paper", 2000), ("vm", "paper", -500)]
+
+
+def test_a_maximum_of_the_whole_invoice_takes_the_same_part_off_each_class() -> None:
+    text = BOOK + '[[limits]]\nid = "most"\ncurrency = "USD"\nmaximum = 3\n'
+    assert said(rated(text, vm="4", book="2")) == [
+        ("book", "books", 200),
+        ("vm", "", 400),
+        ("", "", -200),
+        ("", "books", -100),
+    ]
+
+
+def test_overage_has_the_class_of_its_skus() -> None:
+    text = BOOK + '[[commitments]]\nid = "c"\ncurrency = "USD"\nskus = ["book"]\namount = 2\noverage = "1.5"\n'
+    assert said(rated(text, vm="1", book="4")) == [("book", "books", 400), ("vm", "", 100), ("c", "books", 100)]

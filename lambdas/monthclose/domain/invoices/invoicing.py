@@ -88,11 +88,14 @@ def account_after(customer: Customer, draft: Draft) -> Customer:
     """Remove from an account what a draft has taken up: what was carried over, and the late usage that it prices.
 
     A note of late usage that is newer than the draft stays, and so does one of usage that the draft had to leave.
+    Months that have counted the draft's month in a term are noted, too.
     """
     covered: Mapping[str, str] = draft.get("late_usage", {})
     noted = {period: since for period, since in customer.late_usage.items() if covered.get(period) != since}
     if draft.get("usage_left"):
         noted.setdefault(draft["period"], draft["usage_until"])
+    for period in draft.get("to_price_again", ()):
+        noted.setdefault(period, draft["usage_until"])
     # An invoice that replaces another has its lines, and that one took them off.
     taken = [] if draft.get("replaces") else [x for x in draft["lines"] if x.get("kind") == LineKind.CARRIED]
     return replace(

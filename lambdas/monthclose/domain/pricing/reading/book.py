@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.book import PriceBook
+from monthclose.domain.pricing.cell import in_words
 from monthclose.domain.pricing.price import Price, overlap
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import CAP_HOURS
@@ -14,12 +15,14 @@ from monthclose.domain.pricing.reading.special import (
     COMMITMENT_FIELDS,
     DISCOUNT_FIELDS,
     FEE_FIELDS,
+    LIMIT_FIELDS,
     read_commitment,
     read_discount,
     read_fee,
+    read_limit,
 )
 from monthclose.domain.pricing.reading.tax_classes import TAX_CLASS_FIELDS, read_tax_class
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass
 
 _SETTINGS = frozenset({"cap_hours"})
@@ -31,6 +34,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "discounts": DISCOUNT_FIELDS,
     "commitments": COMMITMENT_FIELDS,
     "tax_classes": TAX_CLASS_FIELDS,
+    "limits": LIMIT_FIELDS,
 }
 _SECTIONS = (*_FIELDS, "settings")
 _MOST_SHOWN = 10
@@ -49,7 +53,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
     """Read a whole price book.
 
     Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`,
-    `tax_classes`, and `settings` with `cap_hours`.
+    `limits`, `tax_classes`, and `settings` with `cap_hours`.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         *reader.section("price", reader.price),
         *reader.section("overrides", reader.override),
     ]
-    flat = [(label, price) for label, several in prices for price in several]
+    flat = [(_with_cell(label, price), price) for label, several in prices for price in several]
     reader.check_overlaps(flat)
     book = PriceBook(
         prices=tuple(price for _, price in flat),
@@ -70,6 +74,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         discounts=reader.named(reader.section("discounts", read_discount)),
         commitments=reader.named(reader.section("commitments", read_commitment)),
         tax_classes=reader.tax_classes(),
+        limits=reader.named(reader.section("limits", read_limit)),
     )
     if reader.mistakes:
         raise PriceBookError(reader.mistakes)
@@ -123,7 +128,7 @@ class _Reader:
                 self.mistakes.append(f"{label}: {error}")
         return done
 
-    def named[T: Fee | Discount | Commitment | TaxClass](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
+    def named[T: Fee | Discount | Commitment | Limit | TaxClass](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
         """Take entries whose ids must differ."""
         seen: dict[str, str] = {}
         for label, entry in entries:
@@ -148,9 +153,20 @@ class _Reader:
         for label, price in prices:
             for other_label, other in known[price.identity]:
                 both = overlap(price.valid, other.valid)
-                if both:
+                if both and price.cell.where != other.cell.where:
+                    if price.cell.competes_with(other.cell):
+                        self.mistakes.append(
+                            f"{label} and {other_label} may match the same usage, and neither is narrower: add an "
+                            "entry with the conditions of both, or separate them"
+                        )
+                elif both:
                     since = f"from {both.start:%Y-%m-%d} on" if both.start.year > 1 else "at the same time"
                     self.mistakes.append(
                         f"{label} and {other_label} both apply {since}: separate them with from and until"
                     )
             known[price.identity].append((label, price))
+
+
+def _with_cell(label: str, price: Price) -> str:
+    where = in_words(price.cell.shown(()))
+    return f"{label} ({where})" if where else label
