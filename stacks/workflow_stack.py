@@ -144,12 +144,13 @@ class WorkflowStack(Stack):
             Env.GATES: json.dumps(gates_settings(config.gates), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
             Env.JOURNAL: json.dumps(config.journal.values(), sort_keys=True),
-            Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
+            Env.DUNNING: json.dumps(config.dunning.settings(), sort_keys=True),
             Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),
             Env.MAX_BATCHES: str(config.max_batches),
             Env.MAX_ROUNDS: str(config.max_rounds),
             Env.ROUND_WAIT_SECONDS: str(config.round_wait_seconds),
             Env.DEADLINE_HOURS: str(config.deadline_hours),
+            **({Env.TIME_ZONES: json.dumps(zones, sort_keys=True)} if (zones := config.calendar.values()) else {}),
         }
 
     def _functions(self, environment: Mapping[Env, str]) -> Functions:

@@ -1,7 +1,9 @@
 """Prices, fees, discounts, commitments and tax rates in words, as people read them."""
 
+from datetime import datetime
 from decimal import Decimal
 
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.money import EXACT, exponent
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.models import Flat, Graduated, Model, Package, Percentage, PerUnit, Tier, Volume
@@ -92,10 +94,14 @@ def amount(number: Decimal, currency: str) -> str:
     return f"{number:,.{digits}f}"
 
 
-def valid_in_words(window: Window) -> str:
-    """Say when something holds; nothing if it always does."""
-    begins = f"from {window.start:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if window.start > ALWAYS.start else ""
-    ends = f"until {window.end:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if window.end < ALWAYS.end else ""
+def valid_in_words(window: Window, calendar: BillingCalendar) -> str:
+    """Say when something holds, by the company's clocks; nothing if it always does."""
+
+    def at(time: datetime) -> str:
+        return f"{calendar.local(time):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+
+    begins = f"from {at(window.start)}" if window.start > ALWAYS.start else ""
+    ends = f"until {at(window.end)}" if window.end < ALWAYS.end else ""
     return " ".join(filter(None, (begins, ends)))
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.calendar import IN_UTC
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.events import Change
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -114,6 +115,7 @@ class FakeBooks:
     def __init__(self) -> None:
         self.hear: Callable[[Change], object] = lambda _change: None
         """Is told of holds and payments once they are committed, as the table's stream tells the function."""
+        self.calendar = IN_UTC
         self.records: dict[tuple[str, ...], Record] = {}
         self._keys: dict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
 
@@ -164,7 +166,11 @@ class FakeBooks:
         for record in records:
             self._keys[record.customer_id][_key(record)] = None
             before = self.records.get(_key(record))
-            after = record if isinstance(record, Entry) else replace(record, version=record.version + 1)
+            after: Record
+            if isinstance(record, Entry):
+                after = record.dated(self.calendar)
+            else:
+                after = replace(record, version=record.version + 1)
             self.records[_key(record)] = after
             if isinstance(after, HoldChange | Payment):
                 assert before is None or isinstance(before, HoldChange | Payment)

@@ -23,7 +23,7 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
     """Show what a customer's invoice would say now."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    draft = _draft(system, customer_id, Period.parse(period) if period else Period.of(system.ports.clock()))
+    draft = _draft(system, customer_id, Period.parse(period) if period else system.this_month)
     content = explain(draft, system.ports.usage, events)
     if in_json:
         print_json(content)
@@ -46,7 +46,7 @@ def _draft(system: System, customer_id: str, period: Period) -> Draft:
     price_book = (close.price_book if close else "") or system.ports.price_books.latest()
     tax_table = (close.tax_table if close else "") or system.ports.tax_tables.latest()
     try:
-        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, now.date())
+        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, system.today)
     except ParkCustomerError as error:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 

@@ -63,6 +63,7 @@ class UseCases(MonthUseCases):
             clock=ports.clock,
             gates=settings.gates,
             settings=settings.deciding,
+            calendar=settings.calendar,
         )
 
     @cached_property

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.period import Period
 from monthclose.errors import UserMistakeError
-from monthclose.handlers.entry import Event, state_handler, use_cases
+from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
 from monthclose.names import RETRIES_PREFIX
 
 
@@ -13,7 +14,7 @@ from monthclose.names import RETRIES_PREFIX
 def handler(event: Event) -> Event:
     """Open the period that an operator named, or the month before the rule's event; or begin its rehearsal."""
     request, execution = event["request"], event["execution"]
-    period, opener = requested_period(request), use_cases().rehearsal_opener
+    period, opener = requested_period(request, runtime().settings.calendar), use_cases().rehearsal_opener
     answer: Event = {"period": str(period), "scan": None}
     if _is_rehearsal(request):
         begun = opener.rehearse(period, execution)
@@ -38,7 +39,7 @@ def _is_rehearsal(request: Any) -> bool:
     return wanted
 
 
-def requested_period(request: Any) -> Period:
+def requested_period(request: Any, calendar: BillingCalendar = IN_UTC) -> Period:
     """Read which period an execution's input names.
 
     Raises
@@ -50,7 +51,7 @@ def requested_period(request: Any) -> Period:
         return Period.parse(request["period"])
     if isinstance(request, dict) and isinstance(request.get("time"), str):
         try:
-            return Period.of(datetime.fromisoformat(request["time"])).previous
+            return calendar.last_over(datetime.fromisoformat(request["time"]))
         except ValueError:
             pass
     raise UserMistakeError('the input must name a period, like {"period": "2026-10"}, or be a scheduled event')

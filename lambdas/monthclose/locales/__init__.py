@@ -6,7 +6,7 @@ new language.
 """
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -65,10 +65,8 @@ class Locale:
 
     def days(self, period: Period) -> str:
         """Write the first and the last day of a month: `1-31 October 2026`, with an en dash."""
-        last = (period.end - timedelta(days=1)).date()
-        return self._format("1\u2013{end}").format(
-            start=self.day(period.start.date()), end=self.day(last), last=last.day
-        )
+        last = period.last_day
+        return self._format("1\u2013{end}").format(start=self.day(period.first_day), end=self.day(last), last=last.day)
 
     def number(self, number: Decimal | int) -> str:
         """Write an exact number with its digits grouped and no needless zeros: `1,234.5`."""

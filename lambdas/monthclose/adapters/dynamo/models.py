@@ -192,6 +192,8 @@ class EntryItem(BillingItem, discriminator="entry"):
     time = UTCDateTimeAttribute()
     legs = JSONAttribute()
     memo = UnicodeAttribute()
+    day = UnicodeAttribute(null=True)
+    """Where the company's time zone had another date than UTC."""
 
 
 class NoticeItem(BillingItem, discriminator="notice"):

@@ -44,6 +44,7 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
                 time=record.time,
                 legs=[[leg.account, leg.minor] for leg in record.legs],
                 memo=record.memo,
+                day=record.day.isoformat() if record.day else None,
                 version=1,
             )
         case Invoice():
@@ -289,4 +290,5 @@ def _entry(item: m.EntryItem) -> Entry:
         time=item.time,
         legs=tuple(Leg(Account(account), minor) for account, minor in item.legs),
         memo=item.memo,
+        day=date.fromisoformat(item.day) if item.day else None,
     )

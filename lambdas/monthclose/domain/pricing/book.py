@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
+from monthclose.domain.calendar import PLAIN
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
@@ -115,6 +116,10 @@ class Terms:
     later : tuple of PriceBook
         Books that came after `book` was frozen for the month, oldest first: their prices count where it has none for
         a SKU, and nowhere else.
+    within : Window or None
+        What of the period is billed with it, where that is not all of it in UTC.
+    zone : str
+        The time zone that days and hours are counted in.
     """
 
     book: PriceBook
@@ -122,11 +127,13 @@ class Terms:
     currency: str
     period: Period
     later: tuple[PriceBook, ...] = ()
+    within: Window | None = None
+    zone: str = PLAIN
 
     @property
     def window(self) -> Window:
         """The month."""
-        return Window(self.period.start, self.period.end)
+        return self.within or Window(self.period.start, self.period.end)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.

@@ -107,8 +107,8 @@ class InvoiceLine:
             "kind": self.kind.value if self.kind is not LineKind.USAGE else "",
             "resource": self.resource,
             "period": str(period) if period != invoiced else "",
-            "from": self.starts.isoformat() if self.starts and self.starts != period.start else "",
-            "until": self.ends.isoformat() if self.ends and self.ends != period.end else "",
+            "from": self.starts.isoformat() if self.starts else "",
+            "until": self.ends.isoformat() if self.ends else "",
             "steps": [dict(step) for step in self.steps],
         }
         return cast("LineContent", {**content, **{name: value for name, value in more.items() if value}})

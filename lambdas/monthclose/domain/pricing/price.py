@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.models import Content, Flat, Model, PerUnit
@@ -67,10 +66,10 @@ class Price:
         """Whether events must name their resource: a cap or a fee of nobody in particular would be wrong."""
         return self.by_resource or self.aggregation is Aggregation.UNIQUE
 
-    def unit_seconds(self, period: Period) -> int:
+    def unit_seconds(self, month: Window) -> int:
         """Length of the unit of time that sizes are weighted by."""
         if self.time_unit == "month" or isinstance(self.model, Flat):
-            return month_seconds(period)
+            return month_seconds(month)
         return SECONDS[self.time_unit]
 
     def content(self) -> Content:
@@ -99,9 +98,9 @@ def window_content(window: Window) -> Content:
     }
 
 
-def month_seconds(period: Period) -> int:
-    """Length of a month."""
-    return int((period.end - period.start).total_seconds())
+def month_seconds(month: Window) -> int:
+    """Length of a month: longer or shorter by an hour where the clocks change in it."""
+    return int((month.end - month.start).total_seconds())
 
 
 def overlap(one: Window, other: Window) -> Window | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import chain, islice
 
+from monthclose.domain.calendar import local
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
 from monthclose.domain.pricing.aggregation import Aggregation
@@ -46,7 +48,17 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
         else:
             (adders.get(event.sku) or metered.adder(event.sku))(event)
     lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
-    return with_deductions([*lines, *_fees(terms)], terms)
+    return [_timed(line, terms) for line in with_deductions([*lines, *_fees(terms)], terms)]
+
+
+def _timed(line: InvoiceLine, terms: Terms) -> InvoiceLine:
+    """Say only which part of the month a line is for, in the customer's own time; nothing if it is for all of it."""
+    (start, end), starts, ends = terms.window, line.starts, line.ends
+    return replace(
+        line,
+        starts=local(starts, terms.zone) if starts and starts != start else None,
+        ends=local(ends, terms.zone) if ends and ends != end else None,
+    )
 
 
 def not_too_many[T](lines: Iterable[T]) -> list[T]:
@@ -124,7 +136,7 @@ class _Metered:
 
     def _metering(self, sku: str, prices: Sequence[Price], otherwise: _Add) -> _Add:
         """Meter events by the price that holds at their time; those that none holds for go elsewhere."""
-        made, feeds = meters(prices, self._terms.period)
+        made, feeds = meters(prices, self._terms.window)
         self._meters += made
         whole = len(feeds) == 1 and feeds[0].window == self._terms.window
         add = feeds[0].meter.add if whole else _by_time(feeds, otherwise)
@@ -159,7 +171,7 @@ class _Metered:
     def _line(
         self, price: Price, resource: str, quantity: Fraction, free: Fraction, whole: Fraction | None
     ) -> InvoiceLine:
-        explanation = Explanation(month_seconds(self._terms.period))
+        explanation = Explanation(month_seconds(self._terms.window))
         how = price.aggregation.replace("_", "-")
         if whole is not None:
             explanation.add("shared", how=how, whole=whole, quantity=quantity)
@@ -218,7 +230,7 @@ def _naming_its_resource(sku: str, add: _Add) -> _Add:
 
 
 def _fees(terms: Terms) -> Iterator[InvoiceLine]:
-    of_seconds = month_seconds(terms.period)
+    of_seconds = month_seconds(terms.window)
     for fee, part in terms.fees():
         seconds = Fraction((part.end - part.start).total_seconds())
         explanation = Explanation()

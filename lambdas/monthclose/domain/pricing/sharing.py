@@ -11,7 +11,6 @@ from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Aggregation, Meter, Readings, SumMeter, UniqueMeter, Window, meter
 from monthclose.domain.pricing.price import Price
 from monthclose.domain.usage import UsageEvent
@@ -42,7 +41,7 @@ class Feed(NamedTuple):
     meter: Meter
 
 
-def meters(prices: Sequence[Price], period: Period) -> tuple[list[Metered], list[Feed]]:
+def meters(prices: Sequence[Price], of_month: Window) -> tuple[list[Metered], list[Feed]]:
     """Make what measures for each of a SKU's prices in a month, and what takes which events."""
     made, feeds = list[Metered](), list[Feed]()
     shared: dict[Aggregation, SharedMeter] = {}
@@ -55,7 +54,7 @@ def meters(prices: Sequence[Price], period: Period) -> tuple[list[Metered], list
             month = shared[price.aggregation]
             made.append(Metered(price, month.part(price.valid), month))
         else:
-            own = _meter(price, period)
+            own = _meter(price, of_month)
             goes_on = price.aggregation is Aggregation.TIME_WEIGHTED
             before = [window for window in alike if goes_on and window < price.valid]
             feeds += [Feed(window, own) for window in (*before, price.valid)]
@@ -63,8 +62,8 @@ def meters(prices: Sequence[Price], period: Period) -> tuple[list[Metered], list
     return made, feeds
 
 
-def _meter(price: Price, period: Period) -> Meter:
-    unit = price.unit_seconds(period)
+def _meter(price: Price, of_month: Window) -> Meter:
+    unit = price.unit_seconds(of_month)
     return meter(price.aggregation, price.valid, by_resource=price.by_resource, unit_seconds=unit)
 
 

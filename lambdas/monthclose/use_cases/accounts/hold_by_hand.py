@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, HoldChange
-from monthclose.domain.period import Period
 from monthclose.domain.text import check_reason
 from monthclose.ports import Books, Clock, Register
 from monthclose.use_cases.batch_work import retry_conflicts
@@ -22,6 +22,7 @@ class HoldDesk:
     books: Books
     clock: Clock
     register: Register
+    calendar: BillingCalendar = IN_UTC
 
     def hold(self, customer_id: str, reason: str, by: str) -> Customer:
         """Put a customer on hold; a hold that the policy placed becomes the person's: only a person lifts it then.
@@ -47,7 +48,7 @@ class HoldDesk:
         customer, now = self._customer(customer_id), self.clock()
         if customer.held_since and customer.held_by:
             raise UserMistakeError(f"customer {customer_id} is already on hold, placed by {customer.held_by}")
-        period = Period.of(now)
+        period = self.calendar.period(now)
         number = len(self.books.month(customer_id, period).holds) + 1
         change = HoldChange(customer_id, period, HoldAction.PLACED, reason, now, number, by)
         return self._commit(customer.put_on_hold(customer.held_since or now, reason, by), change)
@@ -68,7 +69,7 @@ class HoldDesk:
                 len(months[period].holds) + 1 if period in months else 1,
                 by,
             )
-            for period in periods[-_MONTHS_AT_ONCE:] or [Period.of(now)]
+            for period in periods[-_MONTHS_AT_ONCE:] or [self.calendar.period(now)]
         ]
         return self._commit(customer.off_hold(), *changes)
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.close import Close, CloseStatus
-from monthclose.domain.period import Period
 from monthclose.ports import Clock, Closes, ProviderLimits
 
 _STARTED_BY = timedelta(hours=1)
@@ -43,6 +43,7 @@ class CloseWatcher:
     limits: ProviderLimits
     clock: Clock
     providers: Collection[str]
+    calendar: BillingCalendar = IN_UTC
 
     def look(self) -> Watched:
         """Read all closes, one item a month, and the providers' states."""
@@ -55,17 +56,15 @@ class CloseWatcher:
             open_seconds=_longest((close.run_started_at for close in going), now),
             approval_seconds=_longest((close.run_started_at for close in waiting), now),
             paused_seconds=_longest((pause.time for pause in pauses if pause), now),
-            not_closed=int(_is_missing(closes, now)),
+            not_closed=int(self._is_missing(closes, now)),
         )
+
+    def _is_missing(self, closes: list[Close], now: datetime) -> bool:
+        """Whether last month should have been closed: a deployment that has closed nothing yet is being set up."""
+        last_month, periods = self.calendar.last_over(now), {close.period for close in closes}
+        begun = any(period < last_month for period in periods)
+        return begun and last_month not in periods and now >= self.calendar.starts_closing(last_month) + _STARTED_BY
 
 
 def _longest(since: Iterable[datetime], now: datetime) -> float:
     return max(((now - time).total_seconds() for time in since), default=0.0)
-
-
-def _is_missing(closes: list[Close], now: datetime) -> bool:
-    """Whether last month should have been closed: a deployment that has closed nothing yet is being set up."""
-    this_month = Period.of(now)
-    periods = {close.period for close in closes}
-    begun = any(period < this_month.previous for period in periods)
-    return begun and this_month.previous not in periods and now >= this_month.start + _STARTED_BY

@@ -4,7 +4,6 @@ A close would park the customers; at import there is still time to fix it.
 """
 
 from collections import Counter
-from datetime import timedelta
 
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import ParkCustomerError
@@ -60,7 +59,7 @@ class BillableCheck:
             if len(self._taxed) >= _MOST_CACHED:
                 self._taxed.clear()
             try:
-                self._taxes.for_customer(*key[:3], (period.end - timedelta(days=1)).date())
+                self._taxes.for_customer(*key[:3], period.last_day)
                 self._taxed[key] = True
             except ParkCustomerError:
                 self._taxed[key] = False

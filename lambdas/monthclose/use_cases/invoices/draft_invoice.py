@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
@@ -38,6 +39,7 @@ class InvoiceDrafter:
     company: Company
     logo: str = ""
     """Key of the logo that the drafts name."""
+    calendar: BillingCalendar = IN_UTC
 
     def with_logo(self) -> "InvoiceDrafter":
         """Return a drafter that puts the current logo on its drafts; a preview needs none."""
@@ -107,7 +109,7 @@ class InvoiceDrafter:
             "later_prices": replaced.get("later_prices", {}),
             "usage_left": known.left,
         }
-        draft = self._assemble(customer, period, [*lines, *again], now.date(), more)
+        draft = self._assemble(customer, period, [*lines, *again], self.calendar.day(now), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _rated(
