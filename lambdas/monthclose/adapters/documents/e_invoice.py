@@ -108,8 +108,8 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
     nets = [sign * money.minor for money in net_amounts(amounts, taxation, document.currency)]
     line_nets, deductions = nets[: len(document.lines)], nets[len(document.lines) :]
     charges = list(zip(document.discounts, deductions, strict=True))
-    period = document.period
-    last_day = (period.end - timedelta(days=1)).date()  # a month's services are delivered at its end
+    first, end = document.served(document.period)
+    last_day = (end - timedelta(days=1)).date()  # a month's services are delivered at its end
 
     def amount(minor: int) -> str:
         return _amount(minor, document.currency)
@@ -122,7 +122,7 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
         "BT-9": document.due_on,
         "BT-20": document.terms or ("" if document.due_on else "On receipt"),
         "BT-72": last_day,
-        "BT-73": period.start.date(),
+        "BT-73": first.date(),
         "BT-74": last_day,
         "BT-106": amount(sum(line_nets)),
         "BT-107": amount(-sum(minor for minor in deductions if minor < 0)),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Parts, sum_minor
+from monthclose.domain.calendar import Zones, ZoneSince
 from monthclose.domain.money import Money, check_minor
 
 
@@ -32,6 +33,9 @@ class Profile:
         As on a letter, line by line, without name and country.
     language : str
         What they are written to in, as a tag (BCP 47): `de`, `pt-br`; empty for the company's language.
+    time_zone : str
+        The zone that their months begin and end in, as last imported: `Asia/Tokyo`; empty for the company's (see
+        `Customer.billing_zones`).
     """
 
     name: str
@@ -45,6 +49,7 @@ class Profile:
     tax_id: str = ""
     address: str = ""
     language: str = ""
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class Customer:
         another address ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
+    zones : tuple of ZoneSince
+        The time zones that they have had, once theirs has changed; empty before.
     version : int
         Fences every write; 0 means not stored yet.
 
@@ -125,6 +132,7 @@ class Customer:
     carried_minor: int = 0
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
+    zones: Zones = ()
     version: int = 0
 
     def __post_init__(self) -> None:
@@ -213,6 +221,11 @@ class Customer:
             profile.imported_provider_customer_id,
         )
         return replace(self, given_method=given)
+
+    @property
+    def billing_zones(self) -> Zones:
+        """The time zones that they have had, the present one last; empty if it has always been the company's."""
+        return self.zones or ((ZoneSince(self.profile.time_zone),) if self.profile.time_zone else ())
 
     @property
     def in_use(self) -> bool:

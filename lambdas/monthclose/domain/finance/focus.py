@@ -120,7 +120,7 @@ def _rows(document: InvoiceDocument, period: Period) -> Iterator[dict[str, str]]
         text = f"{tax.name} {tax.percent} % on {Money(tax.taxable_minor, document.currency)}"
         category = {"ChargeCategory": Category.TAX.value, "ChargeFrequency": Frequency.ONE_TIME.value}
         of_line = {"ChargeDescription": text, "ServiceName": tax.name or "Tax", "x_LineKind": "tax"}
-        charged = _times("Charge", document.period.start, document.period.end)
+        charged = _times("Charge", *document.served(document.period))
         yield _document(document, period) | category | of_line | charged | _costs(tax.tax_minor, document.currency)
 
 
@@ -146,8 +146,9 @@ def _charge(of: _Line) -> dict[str, str]:
     category, frequency = of.charge
     described = line.description or line.sku
     served = Period.parse(line.period) if line.period else of.document.period
-    begins = datetime.fromisoformat(line.starts) if line.starts else served.start
-    ends = datetime.fromisoformat(line.ends) if line.ends else served.end
+    first, end = of.document.served(served)
+    begins = datetime.fromisoformat(line.starts) if line.starts else first
+    ends = datetime.fromisoformat(line.ends) if line.ends else end
     return (
         {
             "ChargeCategory": category.value,

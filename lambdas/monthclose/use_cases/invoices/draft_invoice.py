@@ -12,9 +12,10 @@ from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
 from monthclose.domain.invoices.draft_content import Draft, MadeFrom
 from monthclose.domain.invoices.invoicing import carried_line
+from monthclose.domain.invoices.served import served
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import InvoiceLine, Terms, rate
+from monthclose.domain.pricing import InvoiceLine, PriceBook, Terms, rate
 from monthclose.domain.pricing.adjustment import adjustments, billed_for
 from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.pricing.rating import not_too_many
@@ -24,6 +25,7 @@ from monthclose.domain.usage import AsOf
 from monthclose.locales import ENGLISH, locale_for
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
 from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.usage_within import usage_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class InvoiceDrafter:
             "late_usage": covered,
             "later_prices": {str(line.period): newest for line in late if newest},
             "usage_left": known.left,
+            "served": self._served(customer, {period, *(line.period or period for line in late)}),
         }
         return self._assemble(customer, period, [*lines, *late, *carried], day, more)
 
@@ -108,6 +111,7 @@ class InvoiceDrafter:
             "late_usage": {str(period): noted} if noted and not known.left else {},
             "later_prices": replaced.get("later_prices", {}),
             "usage_left": known.left,
+            "served": {**replaced.get("served", {}), **self._served(customer, {period})},
         }
         draft = self._assemble(customer, period, [*lines, *again], self.calendar.day(now), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
@@ -115,9 +119,25 @@ class InvoiceDrafter:
     def _rated(
         self, customer: Customer, period: Period, price_book: str, watermark: datetime
     ) -> tuple[AsOf, list[InvoiceLine]]:
-        known = AsOf(self.usage.events(customer.customer_id, period), watermark)
-        terms = Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
+        known = self._known(customer, period, watermark)
+        terms = self._terms(customer, period, price_book, customer.profile.currency)
         return known, rate(known, terms)
+
+    def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
+        said: dict[str, list[str]] = {}
+        for period in sorted(periods):
+            said |= served(customer, period, self.calendar).content(period)
+        return said
+
+    def _known(self, customer: Customer, period: Period, watermark: datetime) -> AsOf:
+        window = served(customer, period, self.calendar).window
+        return AsOf(usage_within(self.usage, customer.customer_id, window), watermark)
+
+    def _terms(
+        self, customer: Customer, period: Period, version: str, currency: str, later: tuple[PriceBook, ...] = ()
+    ) -> Terms:
+        window, zone = served(customer, period, self.calendar)
+        return Terms(self.price_books.get(version), customer.customer_id, currency, period, later, window, zone)
 
     def _assemble(
         self,
@@ -158,7 +178,7 @@ class InvoiceDrafter:
             record = months.get(month, CustomerMonth())
             if record.parked:
                 continue  # billed when that month's close runs again; the note stays until after that
-            known = AsOf(self.usage.events(customer.customer_id, month), watermark)
+            known = self._known(customer, month, watermark)
             documents = self._documents(record for of, record in months.items() if month <= of < period)
             lines += self._adjusted(customer, month, known, documents)
             if not known.left:
@@ -174,7 +194,7 @@ class InvoiceDrafter:
         used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
         versions = dict.fromkeys((*used, self.price_books.latest()))  # a SKU keeps the price it was billed with
         later = tuple(self.price_books.get(name) for name in versions if name != version)
-        terms = Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
+        terms = self._terms(customer, month, version, currency, later)
         lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
         if lines and currency != customer.profile.currency:
             raise ParkCustomerError(

@@ -1,12 +1,13 @@
 """Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, recomputed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from monthclose.domain.invoices.draft_content import Draft
+from monthclose.domain.invoices.served import served_in
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.exact import plain
@@ -14,6 +15,7 @@ from monthclose.domain.pricing.explanation import in_words, recomputed
 from monthclose.domain.pricing.line import LineContent, LineKind
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import UsageStore
+from monthclose.use_cases.usage_within import usage_within
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _FROM_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
@@ -76,7 +78,7 @@ def _count_events(document: Draft, period: Period, seen: list[_LineEvents], usag
 
 
 def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[UsageEvent]:
-    events: Iterable[UsageEvent] = usage.events(document["customer"]["customer_id"], period)
+    events = usage_within(usage, document["customer"]["customer_id"], served_in(document, period))
     until = document.get("usage_until")
     return iter(AsOf(events, datetime.fromisoformat(until)) if until else events)
 
