@@ -53,10 +53,12 @@ def customers(
             rows,
             mapping,
             directory=system.ports.directory,
+            books=system.ports.books,
             check_tax_id=system.ports.check_tax_id,
             taxes=system.ports.tax_tables.get(system.ports.tax_tables.latest()),
             today=system.today,
             reject=reject,
+            time_zones=system.calendar.customer_zones,
         )
 
     def tell(tally: Tally) -> None:

@@ -20,6 +20,7 @@ from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import (
+    Billed,
     Owing,
     Record,
     Register,
@@ -197,12 +198,16 @@ class FakeDirectory:
     def __init__(self, books: FakeBooks, register: Register | None = None) -> None:
         self._books, self._register = books, register or FakeRegister()
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        profiles = [*profiles]
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> Mapping[str, Profile]:
+        profiles, moved = [*profiles], dict[str, Profile]()
         self._register.put_profiles(profiles)
         for customer_id, profile in profiles:
             before = self._books.customer(customer_id) or Customer(customer_id, profile)
-            self._books.commit(replace(before, profile=profile))
+            if before.profile.time_zone != profile.time_zone:
+                moved[customer_id] = profile
+            else:
+                self._books.commit(replace(before, profile=profile))
+        return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         customers = [record for record in self._books.records.values() if isinstance(record, Customer)]
@@ -220,6 +225,9 @@ class FakeDirectory:
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         found = {name: self._books.records.get(("customer", name)) for name in customer_ids}
         return {name: record.profile for name, record in found.items() if isinstance(record, Customer)}
+
+    def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
+        return {name: Billed(one.profile, one.zones) for name, one in self.accounts(customer_ids).items()}
 
     def currencies(self) -> Iterator[str]:
         for record in list(self._books.records.values()):

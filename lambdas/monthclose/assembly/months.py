@@ -65,7 +65,14 @@ class MonthUseCases(CustomerUseCases):
 
         ports = self.ports
         return UsageImporter(
-            ports.directory, ports.usage, ports.closes, ports.books, ports.clock, ports.price_books, ports.tax_tables
+            directory=ports.directory,
+            usage=ports.usage,
+            closes=ports.closes,
+            books=ports.books,
+            clock=ports.clock,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            calendar=ports.settings.calendar,
         )
 
     @cached_property

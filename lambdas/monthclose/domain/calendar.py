@@ -10,7 +10,7 @@ that are still to come, so it never moves the end of a period that may have been
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -194,6 +194,16 @@ def changed(zones: Zones, before: str, zone: str, today: date) -> Zones:
     """
     begun = tuple(own for own in zones or (ZoneSince(before),) if own.since is None or own.since <= today)
     return begun if begun[-1].zone == zone else (*begun, ZoneSince(zone, today + _DAY))
+
+
+def zones_content(zones: Zones) -> list[list[str]]:
+    """Write a customer's zones as JSON."""
+    return [[own.zone, own.since.isoformat() if own.since else ""] for own in zones]
+
+
+def read_zones(stored: Iterable[Sequence[str]]) -> Zones:
+    """Read a customer's zones from JSON."""
+    return tuple(ZoneSince(zone, date.fromisoformat(since) if since else None) for zone, since in stored)
 
 
 def instant(local: datetime, zone: str) -> datetime:

@@ -1,18 +1,21 @@
 """The customer directory, in the customers table."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from itertools import batched
 from sys import intern
 
+from pynamodb.expressions.condition import Condition
+
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
-from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer
+from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer, profile, profile_values
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.calendar import read_zones
 from monthclose.domain.closes.batching import Planned
-from monthclose.ports import Owing, Register
+from monthclose.errors import ConflictError
+from monthclose.ports import Billed, Owing, Register
 
 _PROFILES_AT_ONCE = 2_000
 """Profiles in one object of the register."""
@@ -30,15 +33,22 @@ class DynamoCustomerDirectory:
     def __init__(self, batches: Batches, register: Callable[[], Register]) -> None:
         self._batches, self._register = batches, register
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> dict[str, Profile]:
         """Set each profile and raise the version, without reading: account attributes stay as they are."""
+        moved: dict[str, Profile] = {}
         for some in batched(profiles, _PROFILES_AT_ONCE, strict=False):
-            for customer_id, profile in some:
-                item = CustomerItem(customer_id)
-                values = [getattr(CustomerItem, name).set(value) for name, value in asdict(profile).items()]
-                with translated():
-                    item.update(actions=[*values, CustomerItem.version.add(1)])
+            for customer_id, one in some:
+                written = {name: value for name, value in profile_values(one).items() if value is not None}
+                values = [getattr(CustomerItem, name).set(value) for name, value in written.items()]
+                try:
+                    with translated():
+                        CustomerItem(customer_id).update(
+                            actions=[*values, CustomerItem.version.add(1)], condition=_same_time_zone(one)
+                        )
+                except ConflictError:
+                    moved[customer_id] = one
             self._register().put_profiles(some)
+        return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
@@ -61,10 +71,13 @@ class DynamoCustomerDirectory:
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Look the ids up, in batches."""
-        names = list(Profile.__dataclass_fields__)
-        wanted = ["customer_id", *names]
+        return {customer_id: billed.profile for customer_id, billed in self.billed(customer_ids).items()}
+
+    def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
+        """Look the ids up, in batches."""
+        wanted = ["customer_id", "zones", *Profile.__dataclass_fields__]
         items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=False, attributes=wanted)
-        return {item.customer_id: Profile(**{name: getattr(item, name) for name in names}) for item in items}
+        return {item.customer_id: Billed(profile(item), read_zones(item.zones or [])) for item in items}
 
     def currencies(self) -> Iterator[str]:
         """Scan the table page by page, reading one attribute."""
@@ -92,3 +105,10 @@ class DynamoCustomerDirectory:
             with translated():
                 for item in CustomerItem.being_charged.query(str(shard), CustomerItem.check_at <= until):
                     yield item.customer_id
+
+
+def _same_time_zone(profile: Profile) -> Condition:
+    """Let a profile be written only if that changes no time zone: the account must keep the one before."""
+    if not profile.time_zone:
+        return CustomerItem.time_zone.does_not_exist()
+    return CustomerItem.customer_id.does_not_exist() | (CustomerItem.time_zone == profile.time_zone)

@@ -11,6 +11,7 @@ from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
+from monthclose.domain.calendar import read_zones, zones_content
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.month import (
@@ -104,7 +105,19 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
     given = {"given_method": _given(customer.given_method)}
-    return m.CustomerItem(**fields | asdict(customer.profile) | written | given)
+    written |= {"zones": zones_content(customer.zones) or None}
+    return m.CustomerItem(**fields | profile_values(customer.profile) | written | given)
+
+
+def profile_values(profile: Profile) -> dict[str, Any]:
+    """Make a profile's attributes; None for those that are not stored."""
+    return asdict(profile) | {"time_zone": profile.time_zone or None}
+
+
+def profile(item: m.CustomerItem) -> Profile:
+    """Read a profile."""
+    values = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
+    return Profile(**values | {"time_zone": item.time_zone or ""})
 
 
 def _given(method: GivenMethod | None) -> dict[str, Any] | None:
@@ -157,10 +170,10 @@ def lease_of(customer_id: str) -> str:
 
 def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
-    profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
     read = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
-    return Customer(profile=Profile(**profile), **account | read)
+    billed = {"zones": read_zones(item.zones or [])}
+    return Customer(profile=profile(item), **account | read | billed)
 
 
 def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)

@@ -225,7 +225,7 @@ class Customer:
     @property
     def billing_zones(self) -> Zones:
         """The time zones that they have had, the present one last; empty if it has always been the company's."""
-        return self.zones or ((ZoneSince(self.profile.time_zone),) if self.profile.time_zone else ())
+        return billing_zones(self.profile, self.zones)
 
     @property
     def in_use(self) -> bool:
@@ -269,3 +269,8 @@ class Customer:
     def released_by(self, payment_id: str) -> Customer:
         """Release the lease; a lease of another payment stays."""
         return replace(self, open_payment="", check_at=None) if self.open_payment == payment_id else self
+
+
+def billing_zones(profile: Profile, zones: Zones) -> Zones:
+    """The time zones that a customer has had, the present one last; empty if it has always been the company's."""
+    return zones or ((ZoneSince(profile.time_zone),) if profile.time_zone else ())

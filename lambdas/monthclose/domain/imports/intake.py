@@ -7,7 +7,7 @@ can be counted by it. Cells are text; spaces around them don't count. Ids are op
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -112,8 +112,15 @@ type CheckTaxId = Callable[[str, str], str]
 """Given a country and a tax id, returns it as it is written plainly, or raises `UserMistakeError`."""
 
 
-def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[str, Profile]:
+def read_customer(
+    fields: Mapping[str, str], check_tax_id: CheckTaxId, time_zones: Collection[str] = ()
+) -> tuple[str, Profile]:
     """Read a customer's id and profile.
+
+    Parameters
+    ----------
+    time_zones : collection of str
+        Those that a customer may have instead of the company's.
 
     Raises
     ------
@@ -138,6 +145,7 @@ def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),
         language=_language(fields.get("language", "")),
+        time_zone=_time_zone(fields.get("time_zone", ""), time_zones),
     )
 
 
@@ -264,6 +272,13 @@ def _language(text: str) -> str:
     if tag and not _LANGUAGE.fullmatch(tag):
         raise UserMistakeError("language is not a tag like de or pt-BR (ISO 639)")
     return tag
+
+
+def _time_zone(text: str, known: Collection[str]) -> str:
+    """Read a time zone: the close waits until a month is over in all that the settings list."""
+    if text and text not in known:
+        raise UserMistakeError("time_zone is not one of the setting customer_time_zones")
+    return text
 
 
 def _line(text: str, what: str) -> str:
