@@ -228,7 +228,7 @@ class WorkflowStack(Stack):
         packs = ReportPack(self, "ReportPack", config=config, functions=self._called)
         close, collections = self._machine(MonthClose, ReportPack=packs.machine), self._machine(Collections)
         packs.let_wait(close.machine)
-        close.start_monthly(missed_starts)
+        close.start_monthly(missed_starts, config)
         collections.start_daily(missed_starts, config)
         deadline = DeadlineWatch(self, "Deadline", config=config, watched=close.machine, missed_starts=missed_starts)
         imports = UsageImport(

@@ -8,7 +8,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
 from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_CLOSE_WAITING
+from stacks.config import Config
 from stacks.functions.table import Machine
+from stacks.machines.monthly import monthly
 from stacks.machines.state_machine import MapMachine, started
 
 
@@ -19,9 +21,9 @@ class MonthClose(MapMachine):
     names: ClassVar = {"EventCloseCompleted": EVENT_CLOSE_COMPLETED, "EventCloseWaiting": EVENT_CLOSE_WAITING}
     publishes = True
 
-    def start_monthly(self, missed_starts: sqs.IQueue) -> events.Rule:
-        """Start a close on the first of each month, 00:00 UTC. The whole event is the input."""
-        schedule = events.Schedule.cron(minute="0", hour="0", day="1")
+    def start_monthly(self, missed_starts: sqs.IQueue, config: Config) -> events.Rule:
+        """Start a close when the month has ended in every time zone of the settings. The whole event is the input."""
+        schedule = monthly(config.calendar.latest_over)
         return events.Rule(self, "EveryMonth", schedule=schedule, targets=[started(self.machine, missed_starts)])
 
     def grant_task_response(self, function: lambda_.Function, *, only_success: bool = False) -> None:

@@ -1,21 +1,32 @@
-"""Rules that start something once a month, at a time that a month's end decides."""
+"""Rules that start something once a month, when a period has ended in every time zone of the settings."""
 
 from datetime import timedelta
 
 from aws_cdk import aws_events as events
 
-_LAST_DAY = timedelta(days=-1)
+from monthclose.domain.period import LAST
+
+_MINUTES_A_DAY = 24 * 60
 
 
-def monthly(after: timedelta) -> events.Schedule:
-    """Make the schedule of a time after the first midnight (UTC) of each month; up to a day before it, if negative.
+def monthly(after: timedelta, day: int = 1) -> events.Schedule:
+    """Make the schedule of a time after the midnight (UTC) that a day of each month begins with.
 
     EventBridge's rules go by UTC, and `L` is a month's last day
-    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html).
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html). There is no name for the
+    day before it.
+
+    Parameters
+    ----------
+    after : timedelta
+        At least a day less than nothing: east of UTC, midnight comes before UTC's.
+    day : int
+        1 to 28, or `LAST`.
     """
-    if after < _LAST_DAY:
-        raise ValueError(f"{after} is more than a day before the month")
-    minutes = int(after.total_seconds()) // 60
-    days, of_day = divmod(minutes, 24 * 60)
-    hour, minute = divmod(of_day, 60)
-    return events.Schedule.cron(minute=str(minute), hour=str(hour), day="L" if days < 0 else str(1 + days))
+    days, minutes = divmod(int(after.total_seconds()) // 60, _MINUTES_A_DAY)
+    if day == LAST:
+        on, minutes = "L", minutes if days >= 0 else 0
+    else:
+        on = str(day + days) if day + days else "L"
+    hour, minute = divmod(minutes, 60)
+    return events.Schedule.cron(minute=str(minute), hour=str(hour), day=on)

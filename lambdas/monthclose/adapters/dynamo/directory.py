@@ -109,6 +109,7 @@ class DynamoCustomerDirectory:
 
 def _same_time_zone(profile: Profile) -> Condition:
     """Let a profile be written only if that changes no time zone: the account must keep the one before."""
-    if not profile.time_zone:
-        return CustomerItem.time_zone.does_not_exist()
-    return CustomerItem.customer_id.does_not_exist() | (CustomerItem.time_zone == profile.time_zone)
+    unchanged: Condition = CustomerItem.time_zone.does_not_exist()
+    if profile.time_zone:
+        unchanged = CustomerItem.customer_id.does_not_exist() | (CustomerItem.time_zone == profile.time_zone)
+    return unchanged

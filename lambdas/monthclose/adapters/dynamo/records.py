@@ -105,8 +105,8 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
     given = {"given_method": _given(customer.given_method)}
-    written |= {"zones": zones_content(customer.zones) or None}
-    return m.CustomerItem(**fields | profile_values(customer.profile) | written | given)
+    billed = {"zones": zones_content(customer.zones) or None}
+    return m.CustomerItem(**fields | profile_values(customer.profile) | written | given | billed)
 
 
 def profile_values(profile: Profile) -> dict[str, Any]:
