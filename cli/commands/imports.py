@@ -53,10 +53,12 @@ def customers(
             rows,
             mapping,
             directory=system.ports.directory,
+            books=system.ports.books,
             check_tax_id=system.ports.check_tax_id,
             taxes=system.ports.tax_tables.get(system.ports.tax_tables.latest()),
             today=system.ports.clock().date(),
             reject=reject,
+            billing_days=system.ports.settings.billing_days,
         )
 
     def tell(tally: Tally) -> None:

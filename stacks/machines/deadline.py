@@ -39,5 +39,6 @@ class DeadlineWatch(Construct):
         )
         allow(self.machine, "states:ListExecutions", [watched.state_machine_arn])
         days, hour = divmod(config.deadline_hours, 24)
-        schedule = events.Schedule.cron(minute="0", hour=str(hour), day=str(1 + days))
+        day = str(1 + days) if config.billing_days == (1,) else "*"
+        schedule = events.Schedule.cron(minute="0", hour=str(hour), day=day)
         events.Rule(self, "AtTheDeadline", schedule=schedule, targets=[started(self.machine, missed_starts)])

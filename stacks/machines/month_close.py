@@ -1,5 +1,6 @@
-"""The state machine that closes a month, and the rule that starts it."""
+"""The state machine that closes a month, and the rules that start it."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from aws_cdk import aws_events as events
@@ -7,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
+from monthclose.domain.period import billing_day_text
 from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_CLOSE_WAITING
 from stacks.functions.table import Machine
 from stacks.machines.state_machine import MapMachine, started
@@ -19,10 +21,18 @@ class MonthClose(MapMachine):
     names: ClassVar = {"EventCloseCompleted": EVENT_CLOSE_COMPLETED, "EventCloseWaiting": EVENT_CLOSE_WAITING}
     publishes = True
 
-    def start_monthly(self, missed_starts: sqs.IQueue) -> events.Rule:
-        """Start a close on the first of each month, 00:00 UTC. The whole event is the input."""
-        schedule = events.Schedule.cron(minute="0", hour="0", day="1")
-        return events.Rule(self, "EveryMonth", schedule=schedule, targets=[started(self.machine, missed_starts)])
+    def start_on(self, billing_days: Iterable[int], missed_starts: sqs.IQueue) -> None:
+        """Start a close on each billing day, 00:00 UTC, on the first of the month in any case.
+
+        The whole event is the input of the calendar month's close; the others' names the billing day.
+        """
+        for day in billing_days:
+            text = billing_day_text(day)
+            named = "EveryMonth" if day == 1 else f"EveryMonthOn{text.title()}"
+            schedule = events.Schedule.cron(minute="0", hour="0", day="L" if text == "last" else text)
+            request = {"source": "aws.events", "resources": [f"rule/{named}"], "billing_day": text}
+            what = None if day == 1 else events.RuleTargetInput.from_object(request)
+            events.Rule(self, named, schedule=schedule, targets=[started(self.machine, missed_starts, what)])
 
     def grant_task_response(self, function: lambda_.Function, *, only_success: bool = False) -> None:
         """Let a function answer for tasks that wait for it.

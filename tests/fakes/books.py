@@ -19,6 +19,7 @@ from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import (
+    Billed,
     Owing,
     Record,
     Register,
@@ -191,19 +192,24 @@ class FakeDirectory:
     def __init__(self, books: FakeBooks, register: Register | None = None) -> None:
         self._books, self._register = books, register or FakeRegister()
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        profiles = [*profiles]
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> Mapping[str, Profile]:
+        profiles, moved = [*profiles], dict[str, Profile]()
         self._register.put_profiles(profiles)
         for customer_id, profile in profiles:
             before = self._books.customer(customer_id) or Customer(customer_id, profile)
-            self._books.commit(replace(before, profile=profile))
+            if before.profile.billing_day != profile.billing_day:
+                moved[customer_id] = profile
+            else:
+                self._books.commit(replace(before, profile=profile))
+        return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         customers = [record for record in self._books.records.values() if isinstance(record, Customer)]
         ids = [customer.customer_id for customer in customers]
         for record in customers[ids.index(after) + 1 if after else 0 :]:
             profile = record.profile
-            yield Planned(record.customer_id, profile.payment_provider, record.last_invoiced_minor, profile.currency)
+            expected, cycles = record.last_invoiced_minor, record.billing_cycles
+            yield Planned(record.customer_id, profile.payment_provider, expected, profile.currency, cycles)
 
     def scan_accounts(self, after: str = "") -> Iterator[Customer]:
         for planned in self.scan(after):
@@ -214,6 +220,9 @@ class FakeDirectory:
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         found = {name: self._books.records.get(("customer", name)) for name in customer_ids}
         return {name: record.profile for name, record in found.items() if isinstance(record, Customer)}
+
+    def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
+        return {name: Billed(one.profile, one.cycles) for name, one in self.accounts(customer_ids).items()}
 
     def currencies(self) -> Iterator[str]:
         for record in list(self._books.records.values()):

@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from monthclose.domain.calendar import BillingCalendar, midnight
 from monthclose.domain.period import LAST, MOST_DAYS, Period
 

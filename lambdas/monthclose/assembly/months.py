@@ -424,7 +424,8 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.closes.watch_closes import CloseWatcher
 
         ports = self.ports
-        return CloseWatcher(ports.closes, ports.limits, ports.clock, frozenset(ports.settings.providers))
+        providers, billing_days = frozenset(ports.settings.providers), ports.settings.billing_days
+        return CloseWatcher(ports.closes, ports.limits, ports.clock, providers, billing_days)
 
     # Collections
 

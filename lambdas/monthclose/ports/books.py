@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.cycles import Cycles, cycles_for
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -49,11 +50,30 @@ class Owing(NamedTuple):
     provider: str
 
 
+class Billed(NamedTuple):
+    """A customer's profile, and the billing days that they have had if theirs has changed."""
+
+    profile: Profile
+    cycles: Cycles
+
+    @property
+    def billing_cycles(self) -> Cycles:
+        """The billing days that they have had, the present one last."""
+        return self.cycles or cycles_for(self.profile.billing_day)
+
+
 class CustomerDirectory(Protocol):
     """All customers."""
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        """Create customers or replace their profiles, in the register as well; their accounts are not touched."""
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> Mapping[str, Profile]:
+        """Create customers or replace their profiles, in the register as well; their accounts are not touched.
+
+        Returns
+        -------
+        mapping
+            By id, the profiles that were not stored because the customer is there with another billing day: the
+            account must keep that (see `domain.accounts.cycles`).
+        """
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Iterate over all customers in the store's own order, in constant memory.
@@ -69,6 +89,9 @@ class CustomerDirectory(Protocol):
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Read the profiles of those ids that are customers."""
+
+    def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
+        """Read the profiles and billing days of those ids that are customers."""
 
     def currencies(self) -> Iterator[str]:
         """Iterate over the currencies of all customers, one for each of them, in constant memory; may lag a moment."""

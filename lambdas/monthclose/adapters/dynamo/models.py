@@ -73,6 +73,8 @@ class CustomerItem(Model):
     tax_id = UnicodeAttribute(default="")
     address = UnicodeAttribute(default="")
     language = UnicodeAttribute(default="")
+    billing_day = NumberAttribute(null=True)
+    """Not there: the first."""
     account_currency = UnicodeAttribute(default="")
     receivable_minor = NumberAttribute(default=0)
     credit_minor = NumberAttribute(default=0)
@@ -97,6 +99,8 @@ class CustomerItem(Model):
     carried_minor = NumberAttribute(default=0)
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
+    cycles = JSONAttribute(null=True)
+    fees_ahead = UnicodeAttribute(null=True)
     version = NumberAttribute(default=0)
 
 

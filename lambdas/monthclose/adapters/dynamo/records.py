@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from monthclose.adapters.dynamo import models as m
+from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
@@ -103,7 +104,19 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
     given = {"given_method": _given(customer.given_method)}
-    return m.CustomerItem(**fields | asdict(customer.profile) | written | given)
+    billed = {"cycles": cycles.content(customer.cycles) or None, "fees_ahead": customer.fees_ahead or None}
+    return m.CustomerItem(**fields | profile_values(customer.profile) | written | given | billed)
+
+
+def profile_values(profile: Profile) -> dict[str, Any]:
+    """Make a profile's attributes; None for those that are not stored."""
+    return asdict(profile) | {"billing_day": None if profile.billing_day == 1 else profile.billing_day}
+
+
+def profile(item: m.CustomerItem) -> Profile:
+    """Read a profile."""
+    values = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
+    return Profile(**values | {"billing_day": int(item.billing_day or 1)})
 
 
 def _given(method: GivenMethod | None) -> dict[str, Any] | None:
@@ -156,10 +169,10 @@ def lease_of(customer_id: str) -> str:
 
 def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
-    profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
     read = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
-    return Customer(profile=Profile(**profile), **account | read)
+    billed = {"cycles": cycles.read(item.cycles or []), "fees_ahead": item.fees_ahead or ""}
+    return Customer(profile=profile(item), **account | read | billed)
 
 
 def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)

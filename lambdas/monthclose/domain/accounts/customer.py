@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from monthclose.domain.accounts.cycles import Cycles, cycles_for
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Parts, sum_minor
 from monthclose.domain.money import Money, check_minor
@@ -32,6 +33,9 @@ class Profile:
         As on a letter, line by line, without name and country.
     language : str
         What they are written to in, as a tag (BCP 47): `de`, `pt-br`; empty for the company's language.
+    billing_day : int
+        The day of the month that their periods begin on, as last imported: 1 to 28, or `LAST` (see
+        `Customer.billing_cycles`).
     """
 
     name: str
@@ -45,6 +49,7 @@ class Profile:
     tax_id: str = ""
     address: str = ""
     language: str = ""
+    billing_day: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,10 @@ class Customer:
         another address ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
+    cycles : tuple of Cycle
+        The billing days that they have had, once theirs has changed; empty before.
+    fees_ahead : str
+        The last period whose fees an invoice has billed in advance; empty if none has.
     version : int
         Fences every write; 0 means not stored yet.
 
@@ -125,6 +134,8 @@ class Customer:
     carried_minor: int = 0
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
+    cycles: Cycles = ()
+    fees_ahead: str = ""
     version: int = 0
 
     def __post_init__(self) -> None:
@@ -213,6 +224,11 @@ class Customer:
             profile.imported_provider_customer_id,
         )
         return replace(self, given_method=given)
+
+    @property
+    def billing_cycles(self) -> Cycles:
+        """The billing days that they have had, the present one last."""
+        return self.cycles or cycles_for(self.profile.billing_day)
 
     @property
     def in_use(self) -> bool:

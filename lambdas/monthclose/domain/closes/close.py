@@ -79,6 +79,9 @@ class Close:
         How many customers each provider has; empty as `providers`.
     rehearsal : int
         The rehearsal whose drafts it issues; 0 if it drafts by itself.
+    others_key : str
+        Where those are whom a calendar month's close does not bill, because of their billing day; empty if there are
+        none.
     """
 
     period: Period
@@ -105,6 +108,7 @@ class Close:
     only: str = ""
     planned_for: Mapping[str, int] = field(default_factory=dict)
     rehearsal: int = 0
+    others_key: str = ""
     version: int = 0
 
     @property

@@ -7,7 +7,7 @@ can be counted by it. Cells are text; spaces around them don't count. Ids are op
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
+from monthclose.domain.period import billing_day_text, read_billing_day
 from monthclose.domain.pricing import Price
 from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_decimal
 from monthclose.domain.usage import UsageEvent
@@ -112,8 +113,15 @@ type CheckTaxId = Callable[[str, str], str]
 """Given a country and a tax id, returns it as it is written plainly, or raises `UserMistakeError`."""
 
 
-def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[str, Profile]:
+def read_customer(
+    fields: Mapping[str, str], check_tax_id: CheckTaxId, billing_days: Collection[int] = (1,)
+) -> tuple[str, Profile]:
     """Read a customer's id and profile.
+
+    Parameters
+    ----------
+    billing_days : collection of int
+        Those that there are closes for.
 
     Raises
     ------
@@ -138,6 +146,7 @@ def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),
         language=_language(fields.get("language", "")),
+        billing_day=_billing_day(fields.get("billing_day", ""), billing_days),
     )
 
 
@@ -243,6 +252,13 @@ def _currency(fields: Mapping[str, str]) -> str:
     if currency not in EXPONENT_BY_CURRENCY:
         raise UserMistakeError("currency is not an ISO 4217 code")
     return currency
+
+
+def _billing_day(text: str, billing_days: Collection[int]) -> int:
+    day = read_billing_day(text) if text else 1
+    if day not in billing_days:
+        raise UserMistakeError(f"billing_day {billing_day_text(day)} is not in the setting billing_days")
+    return day
 
 
 def _email(text: str) -> str:

@@ -75,6 +75,8 @@ class MadeFrom(TypedDict, total=False):
     """The notes of late usage that it covers: since when, by period."""
     later_prices: Mapping[str, str]
     """By earlier period, the version of the price book that its late usage was priced with."""
+    fees_ahead: str
+    """The period whose fees it bills in advance."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
     correction: str

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Protocol
 
@@ -15,7 +17,7 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import Price, overlap, painted_over
+from monthclose.domain.pricing.price import Price, month_seconds, overlap, painted_over
 from monthclose.domain.pricing.special import Commitment, Discount, Fee
 
 
@@ -115,6 +117,8 @@ class Terms:
     later : tuple of PriceBook
         Books that came after `book` was frozen for the month, oldest first: their prices count where it has none for
         a SKU, and nowhere else.
+    within : Window or None
+        What of the period is billed with it, where that is not all of it in UTC.
     """
 
     book: PriceBook
@@ -122,11 +126,17 @@ class Terms:
     currency: str
     period: Period
     later: tuple[PriceBook, ...] = ()
+    within: Window | None = None
 
     @property
     def window(self) -> Window:
         """The month."""
-        return Window(self.period.start, self.period.end)
+        return self.within or Window(self.period.start, self.period.end)
+
+    def prorated(self, amount: Decimal) -> Fraction:
+        """Take the part of an amount for a month that falls to a shortened period, by the second."""
+        seconds = Fraction((self.window.end - self.window.start).total_seconds())
+        return Fraction(amount) * seconds / month_seconds(self.period)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.

@@ -10,6 +10,7 @@ from itertools import chain, islice
 
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
+from monthclose.domain.pricing.advance import in_advance
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.book import Terms
 from monthclose.domain.pricing.deductions import with_deductions
@@ -217,9 +218,16 @@ def _naming_its_resource(sku: str, add: _Add) -> _Add:
     return checked
 
 
-def _fees(terms: Terms) -> Iterator[InvoiceLine]:
+def fees_in_advance(terms: Terms) -> list[InvoiceLine]:
+    """Make the lines of those fees of a period that the invoice before it bills."""
+    return in_advance(_fees(terms, only_in_advance=True), terms.period)
+
+
+def _fees(terms: Terms, *, only_in_advance: bool = False) -> Iterator[InvoiceLine]:
     of_seconds = month_seconds(terms.period)
     for fee, part in terms.fees():
+        if only_in_advance and not fee.in_advance:
+            continue
         seconds = Fraction((part.end - part.start).total_seconds())
         explanation = Explanation()
         explanation.add("prorated", fee=fee.monthly_fee, seconds=seconds, of_seconds=of_seconds)

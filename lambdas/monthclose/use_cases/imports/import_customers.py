@@ -1,33 +1,41 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
 from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.accounts.cycles import changed
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
-from monthclose.ports import CustomerDirectory, Taxes
+from monthclose.ports import Books, CustomerDirectory, Taxes
+from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.imports.check_rows import chunks
 
 
-def import_customers(
+def import_customers(  # noqa: PLR0913 - keyword arguments
     rows: Iterable[Row],
     mapping: ColumnMapping,
     *,
     directory: CustomerDirectory,
+    books: Books,
     check_tax_id: CheckTaxId,
     taxes: Taxes,
     today: date,
     reject: Reject,
+    billing_days: Collection[int] = (1,),
 ) -> Tally:
     """Import every row that describes a customer; of two rows with the same id, the later one counts.
 
     Accounts are not touched, so importing again is always safe. Customers that the tax table does not cover today are
     imported and counted: a later table may cover them.
+
+    Another billing day than before holds from the end of the period that holds today: only for those customers is an
+    account read.
     """
-    read = partial(read_customer, check_tax_id=check_tax_id)
+    read = partial(read_customer, check_tax_id=check_tax_id, billing_days=billing_days)
     tally = Tally()
     for chunk in chunks(rows):
         profiles: dict[str, Profile] = {}
@@ -42,8 +50,18 @@ def import_customers(
             tally.taken += 1
             tally.untaxable += not _covered(profile, taxes, today)
             add_named(tally.groups, profile.payment_provider if profile.payment_method else "no payment method")
-        directory.put_profiles(profiles.items())
+        for customer_id, profile in directory.put_profiles(profiles.items()).items():
+            retry_conflicts(partial(_move, books, customer_id, profile, today))
     return tally
+
+
+def _move(books: Books, customer_id: str, profile: Profile, today: date) -> None:
+    """Store a profile with another billing day, and keep the day before it for the period that runs."""
+    customer = books.customer(customer_id)
+    if customer is None:  # removed in the meantime
+        return
+    cycles = changed(customer.billing_cycles, profile.billing_day, today)
+    books.commit(replace(customer, profile=profile, cycles=cycles))
 
 
 def _covered(profile: Profile, taxes: Taxes, today: date) -> bool:

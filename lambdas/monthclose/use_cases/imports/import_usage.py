@@ -1,17 +1,18 @@
 """Import usage: store the events of known customers, and note which of them came late."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.accounts.cycles import period_on
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
 from monthclose.domain.period import Period
 from monthclose.domain.usage import EventKey, UsageEvent
-from monthclose.ports import Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
+from monthclose.ports import Billed, Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
 from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.imports.check_billable import BillableCheck
 from monthclose.use_cases.imports.check_rows import chunks
@@ -41,6 +42,7 @@ class UsageImporter:
     price_books: PriceBooks
     tax_tables: TaxTables
     horizon: timedelta = HORIZON
+    calendar: BillingCalendar = field(default_factory=BillingCalendar)
 
     def load(self, rows: Iterable[Row], mapping: ColumnMapping, source: str, reject: Reject) -> Tally:
         """Import every row with usage of a known customer.
@@ -88,8 +90,8 @@ class UsageImporter:
             else:
                 tally.taken += 1
                 tally.groups[str(event.period)] += 1
-                billable.check(event, known[event.customer_id])
-        self._store(acceptance, stored.values(), tally)
+                billable.check(event, known[event.customer_id].profile)
+        self._store(acceptance, stored.values(), known, tally)
 
     def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
         """Read the stored versions of events, of those that they replace, and of what has replaced those."""
@@ -100,7 +102,13 @@ class UsageImporter:
             asked |= later  # one may be missing: an import broke off
         return stored
 
-    def _store(self, acceptance: UsageAcceptance, stored: Collection[UsageEvent], tally: Tally) -> None:
+    def _store(
+        self,
+        acceptance: UsageAcceptance,
+        stored: Collection[UsageEvent],
+        known: Mapping[str, Billed],
+        tally: Tally,
+    ) -> None:
         """Write the events first, then check for closes: whichever comes first, one of the two sees an event.
 
         A close bills what was written before it opened. Later events are noted on the customer here and billed with
@@ -109,13 +117,20 @@ class UsageImporter:
         """
         events = list(acceptance.to_write.values())
         self.usage.put(events)
-        found = {period: self.closes.get(period) for period in {event.period for event in (*events, *stored)}}
+        periods = {event.key: self._billed_with(event, known[event.customer_id]) for event in (*events, *stored)}
+        found = {period: self.closes.get(period) for period in set(periods.values())}
         since = {period: close.opened_at - _LONGEST_CHUNK for period, close in found.items() if close}
-        tally.late.update(str(event.period) for event in acceptance.came if event.period in since)
-        late = [event for event in events if event.period in since]
-        late += [event for event in stored if event.period in since and _came_after(event, since[event.period])]
-        for customer_id, period in sorted({(event.customer_id, event.period) for event in late}):
+        tally.late.update(str(periods[event.key]) for event in acceptance.came if periods[event.key] in since)
+        late = [event for event in events if periods[event.key] in since]
+        late += [
+            event for event in stored if (at := since.get(periods[event.key])) is not None and _came_after(event, at)
+        ]
+        for customer_id, period in sorted({(event.customer_id, periods[event.key]) for event in late}):
             retry_conflicts(partial(self._note, customer_id, period))
+
+    def _billed_with(self, event: UsageEvent, customer: Billed) -> Period:
+        """Find the period that bills an event."""
+        return period_on(customer.billing_cycles, self.calendar.day(event.time))
 
     def _note(self, customer_id: str, period: Period) -> None:
         customer = self.books.customer(customer_id)
@@ -133,12 +148,12 @@ class _Customers:
 
     def __init__(self, directory: CustomerDirectory) -> None:
         self._directory = directory
-        self._answers: dict[str, Profile | None] = {}
+        self._answers: dict[str, Billed | None] = {}
 
-    def known(self, customer_ids: set[str]) -> dict[str, Profile]:
+    def known(self, customer_ids: set[str]) -> dict[str, Billed]:
         if len(self._answers) > _MOST_CACHED:
             self._answers.clear()
         asked = customer_ids - self._answers.keys()
-        found = self._directory.known(asked) if asked else {}
+        found = self._directory.billed(asked) if asked else {}
         self._answers.update((customer_id, found.get(customer_id)) for customer_id in asked)
-        return {customer_id: profile for customer_id in customer_ids if (profile := self._answers[customer_id])}
+        return {customer_id: billed for customer_id in customer_ids if (billed := self._answers[customer_id])}

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.cycles import period_after, period_before
+from monthclose.domain.billing_window import span_of
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
@@ -14,15 +17,18 @@ from monthclose.domain.invoices.invoicing import carried_line
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
-from monthclose.domain.pricing.adjustment import adjustments, billed_for
+from monthclose.domain.pricing.adjustment import adjustments, billed_for, line_key
+from monthclose.domain.pricing.advance import fees_billed, settled
+from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.line import LineContent
-from monthclose.domain.pricing.rating import not_too_many
+from monthclose.domain.pricing.rating import fees_in_advance, not_too_many
 from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
 from monthclose.locales import ENGLISH, locale_for
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
 from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.usage_within import usage_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class InvoiceDrafter:
     company: Company
     logo: str = ""
     """Key of the logo that the drafts name."""
+    calendar: BillingCalendar = field(default_factory=BillingCalendar)
 
     def with_logo(self) -> "InvoiceDrafter":
         """Return a drafter that puts the current logo on its drafts; a preview needs none."""
@@ -63,7 +70,8 @@ class InvoiceDrafter:
         ParkCustomerError
             A person must act before this customer can be billed.
         """
-        known, lines = self._rated(customer, period, price_book, watermark)
+        known, rated = self._rated(customer, period, price_book, watermark)
+        lines, ahead = self._with_fees_ahead(customer, period, price_book, rated)
         late, covered = self._late(customer, period, watermark)
         newest = self.price_books.latest() if late else ""
         carried = [carried_line(customer)] if customer.carried_minor else []
@@ -73,9 +81,10 @@ class InvoiceDrafter:
             "usage_until": watermark.isoformat(),
             "late_usage": covered,
             "later_prices": {str(line.period): newest for line in late if newest},
+            "fees_ahead": str(ahead[0].period) if ahead else "",
             "usage_left": known.left,
         }
-        return self._assemble(customer, period, [*lines, *late, *carried], day, more)
+        return self._assemble(customer, period, [*lines, *ahead, *late, *carried], day, more)
 
     def redraft(self, customer: Customer, replaced: Draft, reason: str, now: datetime) -> Draft:
         """Draft an invoice that replaces another, from the current prices, taxes, profile and usage.
@@ -97,8 +106,9 @@ class InvoiceDrafter:
         price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
         known, lines = self._rated(customer, period, price_book, now)
         months, noted = self.books.months(customer.customer_id), customer.late_usage.get(str(period))
-        later = self._documents(month for of, month in months.items() if of > period)
-        again = [*billed_since(period, later, replaced["currency"]), *kept_lines(replaced)]
+        since = self._billed_from(customer, period)
+        others = self._documents(month for of, month in months.items() if of >= since and of != period)
+        again = [*billed_since(period, others, replaced["currency"]), *kept_lines(replaced)]
         more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
@@ -113,9 +123,46 @@ class InvoiceDrafter:
     def _rated(
         self, customer: Customer, period: Period, price_book: str, watermark: datetime
     ) -> tuple[AsOf, list[InvoiceLine]]:
-        known = AsOf(self.usage.events(customer.customer_id, period), watermark)
-        terms = Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
+        terms = self._terms(customer, period, price_book)
+        known = AsOf(usage_within(self.usage, customer.customer_id, terms.window), watermark)
         return known, rate(known, terms)
+
+    def _terms(self, customer: Customer, period: Period, price_book: str) -> Terms:
+        book, window = self.price_books.get(price_book), self._window(customer, period)
+        return Terms(book, customer.customer_id, customer.profile.currency, period, within=window)
+
+    def _with_fees_ahead(
+        self, customer: Customer, period: Period, price_book: str, lines: list[InvoiceLine]
+    ) -> tuple[list[InvoiceLine], list[InvoiceLine]]:
+        """Take off a period's lines what was billed of its fees in advance, and bill those of the next one.
+
+        Who has no such fee is read no more for it. Whose months were closed in another order is never billed twice.
+        """
+        after, currency = period_after(customer.billing_cycles, period), customer.profile.currency
+        ahead = fees_in_advance(self._terms(customer, after, price_book))
+        billed_ahead = bool(customer.fees_ahead) and Period.parse(customer.fees_ahead) >= period
+        if not ahead and not billed_ahead:
+            return lines, []
+        since, months = period_before(customer.billing_cycles, period), self.books.months(customer.customer_id)
+        before = self._documents(month for of, month in months.items() if since <= of < period)
+        own = fees_billed(billed_for(period, before))
+        begun = self._documents(month for of, month in months.items() if of > period)
+        billed = fees_billed(billed_for(after, begun))
+        left = [line for line in ahead if line_key(line.content(period)) not in billed]
+        return settled(lines, own, period, currency), left
+
+    def _billed_from(self, customer: Customer, period: Period) -> Period:
+        """Find the first period whose invoice may have billed a period: the one before, where fees are in advance."""
+        return period_before(customer.billing_cycles, period) if customer.fees_ahead else period
+
+    def _window(self, customer: Customer, period: Period) -> Window:
+        """Say what of a period is billed with it."""
+        span = span_of(customer.billing_cycles, period, self.calendar)
+        if span is None:
+            raise ParkCustomerError(
+                "cannot_be_billed", f"{period} is not a period of theirs: the billing day is another"
+            )
+        return Window(*span)
 
     def _assemble(
         self,
@@ -156,8 +203,9 @@ class InvoiceDrafter:
             record = months.get(month, CustomerMonth())
             if record.parked:
                 continue  # billed when that month's close runs again; the note stays until after that
-            known = AsOf(self.usage.events(customer.customer_id, month), watermark)
-            documents = self._documents(record for of, record in months.items() if month <= of < period)
+            known = AsOf(usage_within(self.usage, customer.customer_id, self._window(customer, month)), watermark)
+            since = self._billed_from(customer, month)
+            documents = self._documents(record for of, record in months.items() if since <= of < period)
             lines += self._adjusted(customer, month, known, documents)
             if not known.left:
                 covered[str(month)] = noted[month]
@@ -172,7 +220,8 @@ class InvoiceDrafter:
         used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
         versions = dict.fromkeys((*used, self.price_books.latest()))  # a SKU keeps the price it was billed with
         later = tuple(self.price_books.get(name) for name in versions if name != version)
-        terms = Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
+        window = self._window(customer, month)
+        terms = Terms(self.price_books.get(version), customer.customer_id, currency, month, later, within=window)
         lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
         if lines and currency != customer.profile.currency:
             raise ParkCustomerError(

@@ -9,11 +9,13 @@ from typing import Any
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
+from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import in_words, recomputed
 from monthclose.domain.pricing.line import LineContent, LineKind
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import UsageStore
+from monthclose.use_cases.usage_within import usage_within
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _FROM_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
@@ -76,7 +78,8 @@ def _count_events(document: Draft, period: Period, seen: list[_LineEvents], usag
 
 
 def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[UsageEvent]:
-    events: Iterable[UsageEvent] = usage.events(document["customer"]["customer_id"], period)
+    window = Window(period.start, period.end)
+    events: Iterable[UsageEvent] = usage_within(usage, document["customer"]["customer_id"], window)
     until = document.get("usage_until")
     return iter(AsOf(events, datetime.fromisoformat(until)) if until else events)
 
@@ -84,9 +87,9 @@ def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[Usag
 def _belongs(event: UsageEvent, line: LineContent) -> bool:
     if (line["model"] == "rated") != (event.unit_price is not None):
         return False
-    if event.unit_price is not None:
-        return line["unit_price"] is not None and Decimal(line["unit_price"]) == event.unit_price
-    if line.get("resource") and line["resource"] != event.resource:
+    if event.unit_price is not None and (line["unit_price"] is None or Decimal(line["unit_price"]) != event.unit_price):
+        return False
+    if event.unit_price is None and line.get("resource") and line["resource"] != event.resource:
         return False
     starts, ends = _window(line)
     return not (starts and event.time < datetime.fromisoformat(starts)) and not (
