@@ -59,6 +59,7 @@ def customers(
             today=system.today,
             reject=reject,
             time_zones=system.calendar.customer_zones,
+            billing_days=system.ports.settings.billing_days,
         )
 
     def tell(tally: Tally) -> None:

@@ -51,6 +51,8 @@ class Env(StrEnum):
     """JSON: those parameters of `JournalSettings` that are not at their default; empty for none."""
     DUNNING = "MONTHCLOSE_DUNNING"
     """JSON: the parameters of `DunningPolicy`."""
+    BILLING_DAYS = "MONTHCLOSE_BILLING_DAYS"
+    """JSON: the days of the month that periods may begin on, as in `[1, 15, "last"]`."""
     GENERATED_PER_SECOND = "MONTHCLOSE_GENERATED_PER_SECOND"
     MAX_BATCHES = "MONTHCLOSE_MAX_BATCHES"
     MAX_ROUNDS = "MONTHCLOSE_MAX_ROUNDS"

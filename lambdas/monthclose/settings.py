@@ -22,6 +22,7 @@ from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
+from monthclose.domain.period import read_billing_day
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
 from monthclose.locales import ENGLISH
@@ -162,6 +163,8 @@ class Settings:
     gates: GateSettings = field(default_factory=GateSettings)
     hand_limits: HandLimits = field(default_factory=HandLimits)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    billing_days: tuple[int, ...] = (1,)
+    """The days of the month that periods may begin on; the first is always among them."""
     finance_email: str = ""
     """Who is told by e-mail of the report pack; empty for nobody."""
     calendar: BillingCalendar = field(default_factory=BillingCalendar)
@@ -244,6 +247,7 @@ class Settings:
             audit_table=values.get(Env.AUDIT_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
             hand_limits=_hand_limits(json.loads(values.get(Env.HAND_LIMITS, "{}"))),
+            billing_days=tuple(map(read_billing_day, json.loads(values.get(Env.BILLING_DAYS, "[1]")))),
             finance_email=values.get(Env.FINANCE_EMAIL, ""),
             calendar=calendar,
         )

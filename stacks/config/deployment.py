@@ -40,7 +40,7 @@ from stacks.config.reading import (
     read_object,
     read_text,
 )
-from stacks.config.schedules import Collections, Reconcile
+from stacks.config.schedules import Collections, Reconcile, read_billing_days
 from stacks.config.target import Target
 from stacks.config.time_zones import read_calendar
 
@@ -52,6 +52,7 @@ OVERRIDES_KEY = "monthclose-overrides"
 
 _ADDRESS = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 _OPTIONAL: Mapping[str, object] = {
+    "billing_days": [1],
     "company": {},
     "customer_time_zones": [],
     "domain": {},
@@ -90,6 +91,8 @@ class Config:
         The most batches that a close is cut into. With no more customers than that, each has a batch of its own.
     deadline_hours : int
         Hours after the month has ended everywhere, at which a close that is still running raises an alarm.
+    billing_days : tuple of int
+        The days of the month that customers' periods may begin on; there is a close on each.
     expected_customers : int
         How many customers the tables are made for from the start; 0 for what AWS's new tables take anyway.
     map_concurrency : int
@@ -134,6 +137,7 @@ class Config:
     max_rounds: int
     round_wait_seconds: int
     deadline_hours: int
+    billing_days: tuple[int, ...]
     gates: GateSettings
     hand_limits: Mapping[Role, HandLimits]
     expected_customers: int
@@ -197,6 +201,7 @@ class Config:
             max_rounds=read_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=read_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
             deadline_hours=read_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
+            billing_days=_billing_days(settings),
             gates=read_gates(read_object(settings, "", "gates")),
             hand_limits=read_hand_limits(read_object(settings, "", "hand_limits")),
             expected_customers=read_integer(settings, "", "expected_customers", least=0, most=10**9),
@@ -226,6 +231,14 @@ class Config:
     def local(self) -> bool:
         """Whether the target is an emulator on this machine."""
         return self.target is Target.LOCAL
+
+
+def _billing_days(settings: Json) -> tuple[int, ...]:
+    """Read the billing days; with several, a close must end before the next one may begin."""
+    days = read_billing_days(settings, "billing_days")
+    if len(days) > 1:
+        read_integer(settings, "", "deadline_hours", least=1, most=23)
+    return days
 
 
 def _address(settings: Json, name: str) -> str | None:

@@ -8,7 +8,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.config import Config
-from stacks.machines.monthly import monthly
+from stacks.machines.monthly import daily, monthly
 from stacks.machines.state_machine import allow, definition_of, started, state_machine
 
 
@@ -41,5 +41,6 @@ class DeadlineWatch(Construct):
             config=config,
         )
         allow(self.machine, "states:ListExecutions", [watched.state_machine_arn])
-        schedule = monthly(config.calendar.latest_over + timedelta(hours=config.deadline_hours))
+        after = config.calendar.latest_over + timedelta(hours=config.deadline_hours)
+        schedule = monthly(after) if config.billing_days == (1,) else daily(after)
         events.Rule(self, "AtTheDeadline", schedule=schedule, targets=[started(self.machine, missed_starts)])

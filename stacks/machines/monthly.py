@@ -1,4 +1,4 @@
-"""Rules that start something once a month, when a period has ended in every time zone of the settings."""
+"""Rules that start something when a period has ended in every time zone of the settings."""
 
 from datetime import timedelta
 
@@ -30,3 +30,9 @@ def monthly(after: timedelta, day: int = 1) -> events.Schedule:
         on = str(day + days) if day + days else "L"
     hour, minute = divmod(minutes, 60)
     return events.Schedule.cron(minute=str(minute), hour=str(hour), day=on)
+
+
+def daily(after: timedelta) -> events.Schedule:
+    """Make the schedule of a time after each midnight (UTC)."""
+    hour, minute = divmod(int(after.total_seconds()) // 60 % _MINUTES_A_DAY, 60)
+    return events.Schedule.cron(minute=str(minute), hour=str(hour))

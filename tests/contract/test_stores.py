@@ -181,8 +181,8 @@ def test_another_time_zone_is_left_to_the_account_that_must_keep_the_one_before(
 
     assert world.directory.put_profiles([("tokyo", replace(berlin, name="New"))]) == {}
     billed = world.directory.billed(["acme", "tokyo"])
-    assert billed["acme"] == Billed(PROFILE, ())
-    assert billed["tokyo"] == Billed(replace(berlin, name="New"), zones)
+    assert billed["acme"] == Billed(PROFILE, (), ())
+    assert billed["tokyo"] == Billed(replace(berlin, name="New"), (), zones)
     assert billed["tokyo"].billing_zones == zones
 
 

@@ -203,7 +203,8 @@ class FakeDirectory:
         self._register.put_profiles(profiles)
         for customer_id, profile in profiles:
             before = self._books.customer(customer_id) or Customer(customer_id, profile)
-            if before.profile.time_zone != profile.time_zone:
+            was = before.profile
+            if (was.billing_day, was.time_zone) != (profile.billing_day, profile.time_zone):
                 moved[customer_id] = profile
             else:
                 self._books.commit(replace(before, profile=profile))
@@ -214,7 +215,8 @@ class FakeDirectory:
         ids = [customer.customer_id for customer in customers]
         for record in customers[ids.index(after) + 1 if after else 0 :]:
             profile = record.profile
-            yield Planned(record.customer_id, profile.payment_provider, record.last_invoiced_minor, profile.currency)
+            expected, cycles = record.last_invoiced_minor, record.billing_cycles
+            yield Planned(record.customer_id, profile.payment_provider, expected, profile.currency, cycles)
 
     def scan_accounts(self, after: str = "") -> Iterator[Customer]:
         for planned in self.scan(after):
@@ -227,7 +229,8 @@ class FakeDirectory:
         return {name: record.profile for name, record in found.items() if isinstance(record, Customer)}
 
     def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
-        return {name: Billed(one.profile, one.zones) for name, one in self.accounts(customer_ids).items()}
+        found = self.accounts(customer_ids)
+        return {name: Billed(one.profile, one.cycles, one.zones) for name, one in found.items()}
 
     def currencies(self) -> Iterator[str]:
         for record in list(self._books.records.values()):

@@ -61,8 +61,11 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"customer_time_zones": "UTC"}, "customer_time_zones: a list of at most 20 is needed, not 'UTC'"),
         ({"customer_time_zones": ["Asia/Tokyo", 5]}, "customer_time_zones: '' is not a time zone"),
         ({"customer_time_zones": ["Asia/Tokyo"] * 2}, "customer_time_zones: a zone is there twice"),
-        ({"earlier_time_zones": ["UTC"]}, 'earlier_time_zones[1]: an object is needed, like {"time_zone": "UTC"'),
-        ({"earlier_time_zones": [{"time_zone": "UTC", "until": "2026-13"}]}, "[1].until: '2026-13' is not a day"),
+        ({"earlier_time_zones": ["UTC"]}, r'earlier_time_zones\[1\]: an object is needed, like {"time_zone": "UTC"'),
+        (
+            {"earlier_time_zones": [{"time_zone": "UTC", "until": "2026-13"}]},
+            r"earlier_time_zones\[1\].until: '2026-13' is not a day",
+        ),
         (
             {"earlier_time_zones": [{"time_zone": "UTC", "until": day} for day in ("2026-11-01", "2026-10-01")]},
             "earlier_time_zones: the oldest comes first",
@@ -317,6 +320,8 @@ ENVIRONMENT: dict[str, str] = {
     Env.GATES: "{}",
     Env.HAND_LIMITS: "{}",
     Env.JOURNAL: "{}",
+    Env.TIME_ZONES: "{}",
+    Env.BILLING_DAYS: "[1]",
 }
 
 

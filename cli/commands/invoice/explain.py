@@ -10,6 +10,7 @@ from cli.connect import connected
 from cli.console import amount, grid, note, print_json, say, show
 from cli.options import MOST_EVENTS
 from cli.system import System
+from monthclose.domain.accounts.cycles import period_on
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.series import Series
@@ -23,7 +24,7 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
     """Show what a customer's invoice would say now."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    draft = _draft(system, customer_id, Period.parse(period) if period else system.this_month)
+    draft = _draft(system, customer_id, Period.parse(period) if period else None)
     content = explain(draft, system.ports.usage, events)
     if in_json:
         print_json(content)
@@ -35,10 +36,12 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
         note("  there would be no invoice", "")
 
 
-def _draft(system: System, customer_id: str, period: Period) -> Draft:
+def _draft(system: System, customer_id: str, period: Period | None) -> Draft:
     customer = system.ports.books.customer(customer_id)
     if customer is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
+    if period is None:
+        period = period_on(customer.billing_cycles, system.calendar.day(system.ports.clock(), customer.billing_zones))
     month = system.ports.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is already invoiced: see monthclose invoice explain {month.invoice.number}")

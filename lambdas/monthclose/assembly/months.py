@@ -436,7 +436,8 @@ class MonthUseCases(CustomerUseCases):
 
         ports = self.ports
         settings = ports.settings
-        return CloseWatcher(ports.closes, ports.limits, ports.clock, frozenset(settings.providers), settings.calendar)
+        providers, billing_days = frozenset(settings.providers), settings.billing_days
+        return CloseWatcher(ports.closes, ports.limits, ports.clock, providers, billing_days, settings.calendar)
 
     # Collections
 

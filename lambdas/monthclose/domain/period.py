@@ -124,3 +124,24 @@ class Period:
 def day_in_words(day: date) -> str:
     """Write a day as documents do: `1 November 2026`."""
     return f"{day.day} {day:%B %Y}"
+
+
+def read_billing_day(said: object) -> int:
+    """Read a billing day: a number from 1 to 28, or `last`.
+
+    Raises
+    ------
+    UserMistakeError
+        It is neither.
+    """
+    text = str(said).strip().lower()
+    if text == "last":
+        return LAST
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:3]) <= MOST_DAYS:
+        raise UserMistakeError(f"billing_day is neither a day from 1 to {MOST_DAYS} nor last")
+    return int(text[:3])
+
+
+def billing_day_text(day: int) -> str:
+    """Write a billing day as files and settings have it."""
+    return "last" if day == LAST else str(day)

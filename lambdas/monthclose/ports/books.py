@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from monthclose.domain.accounts.customer import Customer, Profile, billing_zones
+from monthclose.domain.accounts.cycles import Cycles, cycles_for
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.calendar import Zones
 from monthclose.domain.closes.batching import Planned
@@ -51,10 +52,16 @@ class Owing(NamedTuple):
 
 
 class Billed(NamedTuple):
-    """A customer's profile, and the time zones that they have had if theirs has changed."""
+    """A customer's profile, and the billing days and time zones that they have had if theirs has changed."""
 
     profile: Profile
-    zones: Zones
+    cycles: Cycles
+    zones: Zones = ()
+
+    @property
+    def billing_cycles(self) -> Cycles:
+        """The billing days that they have had, the present one last."""
+        return self.cycles or cycles_for(self.profile.billing_day)
 
     @property
     def billing_zones(self) -> Zones:
@@ -71,8 +78,8 @@ class CustomerDirectory(Protocol):
         Returns
         -------
         mapping
-            By id, the profiles that were not stored because the customer is there with another time zone: the account
-            must keep that (see `domain.calendar`).
+            By id, the profiles that were not stored because the customer is there with another billing day or time
+            zone: the account must keep that (see `domain.accounts.cycles`, `domain.calendar`).
         """
 
     def scan(self, after: str = "") -> Iterator[Planned]:

@@ -1,4 +1,4 @@
-"""A customer's usage of one of their periods. It is stored by calendar month in UTC, whatever their periods are."""
+"""A customer's usage of one of their periods: whatever these are, it is stored by calendar month in UTC."""
 
 from collections.abc import Iterator
 

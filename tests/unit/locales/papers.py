@@ -50,6 +50,7 @@ STEPS: tuple[Step, ...] = (
     _amounts(kind="discount_amount", off="5", of="125"),
     _amounts(kind="true_up", committed="100", reached="87.5"),
     _amounts(kind="priced_again", value="12.5", period="2026-09"),
+    _amounts(kind="fee_due", value="12.5", period="2026-09"),
     _amounts(kind="billed", value="12.5", invoice="INV-00000007"),
     _amounts(kind="carried", value="12.5", period="earlier months"),
 )

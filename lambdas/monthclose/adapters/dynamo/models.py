@@ -75,6 +75,8 @@ class CustomerItem(Model):
     language = UnicodeAttribute(default="")
     time_zone = UnicodeAttribute(null=True)
     """Not there: the company's."""
+    billing_day = NumberAttribute(null=True)
+    """Not there: the first."""
     account_currency = UnicodeAttribute(default="")
     receivable_minor = NumberAttribute(default=0)
     credit_minor = NumberAttribute(default=0)
@@ -100,6 +102,8 @@ class CustomerItem(Model):
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
     zones = JSONAttribute(null=True)
+    cycles = JSONAttribute(null=True)
+    fees_ahead = UnicodeAttribute(null=True)
     version = NumberAttribute(default=0)
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from monthclose.adapters.dynamo import models as m
+from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
@@ -105,19 +106,24 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
     given = {"given_method": _given(customer.given_method)}
-    billed = {"zones": zones_content(customer.zones) or None}
+    billed = {
+        "cycles": cycles.content(customer.cycles) or None,
+        "fees_ahead": customer.fees_ahead or None,
+        "zones": zones_content(customer.zones) or None,
+    }
     return m.CustomerItem(**fields | profile_values(customer.profile) | written | given | billed)
 
 
 def profile_values(profile: Profile) -> dict[str, Any]:
     """Make a profile's attributes; None for those that are not stored."""
-    return asdict(profile) | {"time_zone": profile.time_zone or None}
+    billing_day = None if profile.billing_day == 1 else profile.billing_day
+    return asdict(profile) | {"billing_day": billing_day, "time_zone": profile.time_zone or None}
 
 
 def profile(item: m.CustomerItem) -> Profile:
     """Read a profile."""
     values = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
-    return Profile(**values | {"time_zone": item.time_zone or ""})
+    return Profile(**values | {"billing_day": int(item.billing_day or 1), "time_zone": item.time_zone or ""})
 
 
 def _given(method: GivenMethod | None) -> dict[str, Any] | None:
@@ -172,7 +178,11 @@ def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
     read = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
-    billed = {"zones": read_zones(item.zones or [])}
+    billed = {
+        "cycles": cycles.read(item.cycles or []),
+        "fees_ahead": item.fees_ahead or "",
+        "zones": read_zones(item.zones or []),
+    }
     return Customer(profile=profile(item), **account | read | billed)
 
 

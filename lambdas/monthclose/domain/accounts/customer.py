@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from monthclose.domain.accounts.cycles import Cycles, cycles_for
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Parts, sum_minor
 from monthclose.domain.calendar import Zones, ZoneSince
@@ -33,6 +34,9 @@ class Profile:
         As on a letter, line by line, without name and country.
     language : str
         What they are written to in, as a tag (BCP 47): `de`, `pt-br`; empty for the company's language.
+    billing_day : int
+        The day of the month that their periods begin on, as last imported: 1 to 28, or `LAST` (see
+        `Customer.billing_cycles`).
     time_zone : str
         The zone that their months begin and end in, as last imported: `Asia/Tokyo`; empty for the company's (see
         `Customer.billing_zones`).
@@ -49,6 +53,7 @@ class Profile:
     tax_id: str = ""
     address: str = ""
     language: str = ""
+    billing_day: int = 1
     time_zone: str = ""
 
 
@@ -97,6 +102,10 @@ class Customer:
         another address ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
+    cycles : tuple of Cycle
+        The billing days that they have had, once theirs has changed; empty before.
+    fees_ahead : str
+        The last period whose fees an invoice has billed in advance; empty if none has.
     zones : tuple of ZoneSince
         The time zones that they have had, once theirs has changed; empty before.
     version : int
@@ -132,6 +141,8 @@ class Customer:
     carried_minor: int = 0
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
+    cycles: Cycles = ()
+    fees_ahead: str = ""
     zones: Zones = ()
     version: int = 0
 
@@ -221,6 +232,11 @@ class Customer:
             profile.imported_provider_customer_id,
         )
         return replace(self, given_method=given)
+
+    @property
+    def billing_cycles(self) -> Cycles:
+        """The billing days that they have had, the present one last."""
+        return self.cycles or cycles_for(self.profile.billing_day)
 
     @property
     def billing_zones(self) -> Zones:

@@ -82,6 +82,9 @@ class Close:
         The rehearsal whose drafts it issues; 0 if it drafts by itself.
     time_zone : str
         The company's, by which the period ended.
+    others_key : str
+        Where those are whom a calendar month's close does not bill, because of their billing day; empty if there are
+        none.
     """
 
     period: Period
@@ -109,6 +112,7 @@ class Close:
     planned_for: Mapping[str, int] = field(default_factory=dict)
     rehearsal: int = 0
     time_zone: str = PLAIN
+    others_key: str = ""
     version: int = 0
 
     @property

@@ -24,7 +24,7 @@ class FileSchema:
 CUSTOMERS = FileSchema(
     "customers",
     ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
-    ("country", "payment_customer", "region", "tax_id", "address", "language", "time_zone"),
+    ("country", "payment_customer", "region", "tax_id", "address", "language", "billing_day", "time_zone"),
 )
 PRICES = FileSchema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
 USAGE = FileSchema(

@@ -16,6 +16,7 @@ from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
+from monthclose.domain.period import billing_day_text, read_billing_day
 from monthclose.domain.pricing import Price
 from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_decimal
 from monthclose.domain.usage import UsageEvent
@@ -113,12 +114,17 @@ type CheckTaxId = Callable[[str, str], str]
 
 
 def read_customer(
-    fields: Mapping[str, str], check_tax_id: CheckTaxId, time_zones: Collection[str] = ()
+    fields: Mapping[str, str],
+    check_tax_id: CheckTaxId,
+    billing_days: Collection[int] = (1,),
+    time_zones: Collection[str] = (),
 ) -> tuple[str, Profile]:
     """Read a customer's id and profile.
 
     Parameters
     ----------
+    billing_days : collection of int
+        Those that there are closes for.
     time_zones : collection of str
         Those that a customer may have instead of the company's.
 
@@ -145,6 +151,7 @@ def read_customer(
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),
         language=_language(fields.get("language", "")),
+        billing_day=_billing_day(fields.get("billing_day", ""), billing_days),
         time_zone=_time_zone(fields.get("time_zone", ""), time_zones),
     )
 
@@ -251,6 +258,13 @@ def _currency(fields: Mapping[str, str]) -> str:
     if currency not in EXPONENT_BY_CURRENCY:
         raise UserMistakeError("currency is not an ISO 4217 code")
     return currency
+
+
+def _billing_day(text: str, billing_days: Collection[int]) -> int:
+    day = read_billing_day(text) if text else 1
+    if day not in billing_days:
+        raise UserMistakeError(f"billing_day {billing_day_text(day)} is not in the setting billing_days")
+    return day
 
 
 def _email(text: str) -> str:

@@ -77,6 +77,8 @@ class MadeFrom(TypedDict, total=False):
     """By earlier period, the version of the price book that its late usage was priced with."""
     served: Mapping[str, Sequence[str]]
     """By period that it bills, the first instant and the first one after it, where they are not the period's in UTC."""
+    fees_ahead: str
+    """The period whose fees it bills in advance."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
     correction: str

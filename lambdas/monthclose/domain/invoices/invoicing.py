@@ -9,6 +9,7 @@ from decimal import Decimal
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
+from monthclose.domain.period import Period
 from monthclose.domain.phrases import CARRIED_OVER, EARLIER_MONTHS
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
@@ -23,7 +24,8 @@ class InvoicingPolicy:
     minimum_minor : mapping
         By currency, and `default`, in minor units: a smaller amount is carried to the next month instead.
     zero_invoices : bool
-        Whether a month that comes to nothing (all of it free, say) has an invoice. One without usage never has.
+        Whether a month that comes to nothing (all of it free, say) has an invoice. One without usage never has; one
+        that bills fees in advance always has, as the next invoice must know.
     """
 
     minimum_minor: Mapping[str, int] = field(default_factory=dict)
@@ -32,7 +34,7 @@ class InvoicingPolicy:
     def invoices(self, draft: Draft) -> bool:
         """Whether a draft becomes an invoice now."""
         if not draft["total_minor"]:
-            return self.zero_invoices and bool(draft["lines"])
+            return bool(draft["lines"]) and (self.zero_invoices or bool(draft.get("fees_ahead")))
         return not self.carries(draft)
 
     def carries(self, draft: Draft) -> bool:
@@ -80,4 +82,9 @@ def account_after(customer: Customer, draft: Draft) -> Customer:
     taken = sum(line["amount_minor"] for line in draft["lines"] if line.get("kind") == LineKind.CARRIED)
     if draft.get("replaces"):
         taken = 0  # the invoice that it replaces took it off
-    return replace(customer, late_usage=noted, carried_minor=customer.carried_minor - taken)
+    ahead = max(customer.fees_ahead, draft.get("fees_ahead", ""), key=_place)
+    return replace(customer, late_usage=noted, carried_minor=customer.carried_minor - taken, fees_ahead=ahead)
+
+
+def _place(period: str) -> tuple[Period, ...]:
+    return (Period.parse(period),) if period else ()

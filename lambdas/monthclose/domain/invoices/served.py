@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.cycles import days_of
 from monthclose.domain.calendar import BillingCalendar, local
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.draft_content import MadeFrom
@@ -14,9 +15,18 @@ from monthclose.domain.pricing.aggregation import Window
 
 
 class Served(NamedTuple):
-    """The instants that a customer's invoice for a period bills, and the time zone that its days are counted in."""
+    """What of time a customer's invoice for a period bills, in instants.
+
+    Parameters
+    ----------
+    month : Window
+        All of the period: more than what is billed of it where it is shortened by another billing day.
+    zone : str
+        The time zone that days are counted in.
+    """
 
     window: Window
+    month: Window
     zone: str
 
     def content(self, period: Period) -> dict[str, list[str]]:
@@ -32,17 +42,23 @@ def served(customer: Customer, period: Period, calendar: BillingCalendar) -> Ser
     Raises
     ------
     ParkCustomerError
-        The customer's time zone is none of the settings': the close may have begun before their month has ended.
+        The customer has no such period; or their time zone is none of the settings', so that the close may have begun
+        before their month has ended.
     """
-    zones = customer.billing_zones
-    zone = calendar.zone_on(period.end_day, zones)
+    zones, days = customer.billing_zones, days_of(customer.billing_cycles, period)
+    if days is None:
+        raise ParkCustomerError("cannot_be_billed", f"{period} is not a period of theirs: the billing day is another")
     if zones and zones[-1].zone not in ("", *calendar.customer_zones):
         raise ParkCustomerError(
             "unknown_time_zone",
             f"the time zone {zones[-1].zone} is none of the setting customer_time_zones; add it there and deploy, or "
             "import the customer with another one, and close again",
         )
-    return Served(Window(calendar.start(period, zones), calendar.end(period, zones)), zone)
+    return Served(
+        Window(calendar.midnight(days.first, zones), calendar.midnight(days.end, zones)),
+        Window(calendar.start(period, zones), calendar.end(period, zones)),
+        calendar.zone_on(days.end, zones),
+    )
 
 
 def served_in(document: MadeFrom, period: Period) -> Window:

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Protocol
 
@@ -16,7 +18,7 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import Price, overlap, painted_over
+from monthclose.domain.pricing.price import Price, month_seconds, overlap, painted_over
 from monthclose.domain.pricing.special import Commitment, Discount, Fee
 
 
@@ -118,6 +120,8 @@ class Terms:
         a SKU, and nowhere else.
     within : Window or None
         What of the period is billed with it, where that is not all of it in UTC.
+    whole : Window or None
+        All of the period, by the same clocks: monthly amounts are for that, and a shortened period has a part of them.
     zone : str
         The time zone that days and hours are counted in.
     """
@@ -128,12 +132,22 @@ class Terms:
     period: Period
     later: tuple[PriceBook, ...] = ()
     within: Window | None = None
+    whole: Window | None = None
     zone: str = PLAIN
 
     @property
     def window(self) -> Window:
         """The month."""
         return self.within or Window(self.period.start, self.period.end)
+
+    @property
+    def month(self) -> Window:
+        """All of the period, of which `window` may be a part."""
+        return self.whole or Window(self.period.start, self.period.end)
+
+    def prorated(self, amount: Decimal) -> Fraction:
+        """Take the part of an amount for a month that falls to a shortened period, by the second."""
+        return Fraction(amount) * month_seconds(self.window) / month_seconds(self.month)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.

@@ -59,7 +59,7 @@ class _Left:
 
 def _discounted(discount: Discount, left: _Left, terms: Terms) -> Iterator[InvoiceLine]:
     """Make a line for each SKU of a discount, or one for the whole invoice."""
-    off = discount.off
+    off = None if discount.off is None else terms.prorated(discount.off)
     for sku in discount.skus or ("",):
         before = left.of((sku,) if sku else ())
         if before <= 0:
@@ -72,7 +72,7 @@ def _discounted(discount: Discount, left: _Left, terms: Terms) -> Iterator[Invoi
             explanation.add("discount_amount", off=off, of=_major(before, terms))
         amount = explanation.rounded(terms.currency)
         if off is not None:  # what one SKU doesn't use up is left for the next
-            off += _major(amount.minor, terms)
+            off += Fraction(_major(amount.minor, terms))
         if not amount:
             continue
         left.add(sku, amount.minor)
@@ -89,7 +89,7 @@ def _true_ups(commitments: Iterable[Commitment], left: _Left, terms: Terms) -> l
     for commitment in sorted(commitments, key=_place):
         counted = total_minor(line for other, line in made if commitment.includes(other))
         reached = left.of(commitment.skus) + counted
-        committed = Money.rounded(commitment.minimum, terms.currency).minor
+        committed = Money.rounded(terms.prorated(commitment.minimum), terms.currency).minor
         if reached >= committed:
             continue
         explanation = Explanation()

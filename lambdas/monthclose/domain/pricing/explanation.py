@@ -63,6 +63,7 @@ _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "discount_amount": _discount_amount,
     "true_up": lambda n, _: n["committed"] - n["reached"],
     "priced_again": lambda n, _: n["value"],
+    "fee_due": lambda n, _: n["value"],
     "billed": lambda n, _: -n["value"],
     "carried": lambda n, _: n["value"],
 }
@@ -82,6 +83,7 @@ _WORDS: Mapping[str, str] = {
     "discount_amount": "{off} off {of} = {amount}",
     "true_up": "committed to {committed}, reached {reached}: {amount}",
     "priced_again": "{period} repriced with usage that arrived later: {amount}",
+    "fee_due": "due for {period}: {amount}",
     "billed": "already billed on {invoice}: {amount}",
     "carried": "carried over from {period}: {amount}",
 }

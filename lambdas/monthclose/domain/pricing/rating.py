@@ -12,6 +12,7 @@ from itertools import chain, islice
 from monthclose.domain.calendar import local
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
+from monthclose.domain.pricing.advance import in_advance
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.book import Terms
 from monthclose.domain.pricing.deductions import with_deductions
@@ -136,7 +137,7 @@ class _Metered:
 
     def _metering(self, sku: str, prices: Sequence[Price], otherwise: _Add) -> _Add:
         """Meter events by the price that holds at their time; those that none holds for go elsewhere."""
-        made, feeds = meters(prices, self._terms.window)
+        made, feeds = meters(prices, self._terms.month)
         self._meters += made
         whole = len(feeds) == 1 and feeds[0].window == self._terms.window
         add = feeds[0].meter.add if whole else _by_time(feeds, otherwise)
@@ -171,7 +172,7 @@ class _Metered:
     def _line(
         self, price: Price, resource: str, quantity: Fraction, free: Fraction, whole: Fraction | None
     ) -> InvoiceLine:
-        explanation = Explanation(month_seconds(self._terms.window))
+        explanation = Explanation(month_seconds(self._terms.month))
         how = price.aggregation.replace("_", "-")
         if whole is not None:
             explanation.add("shared", how=how, whole=whole, quantity=quantity)
@@ -229,9 +230,16 @@ def _naming_its_resource(sku: str, add: _Add) -> _Add:
     return checked
 
 
-def _fees(terms: Terms) -> Iterator[InvoiceLine]:
-    of_seconds = month_seconds(terms.window)
+def fees_in_advance(terms: Terms) -> list[InvoiceLine]:
+    """Make the lines of those fees of a period that the invoice before it bills."""
+    return in_advance(_fees(terms, only_in_advance=True), terms.period)
+
+
+def _fees(terms: Terms, *, only_in_advance: bool = False) -> Iterator[InvoiceLine]:
+    of_seconds = month_seconds(terms.month)
     for fee, part in terms.fees():
+        if only_in_advance and not fee.in_advance:
+            continue
         seconds = Fraction((part.end - part.start).total_seconds())
         explanation = Explanation()
         explanation.add("prorated", fee=fee.monthly_fee, seconds=seconds, of_seconds=of_seconds)

@@ -38,6 +38,8 @@ class Fee:
     ----------
     customers : tuple of str
         Who pays it; empty: everybody with the currency.
+    in_advance : bool
+        Whether an invoice bills that of the period after its own.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Fee:
     customers: tuple[str, ...] = ()
     description: str = ""
     valid: Window = ALWAYS
+    in_advance: bool = False
 
     def concerns(self, customer_id: str, currency: str) -> bool:
         """Whether a customer pays it."""
@@ -59,6 +62,7 @@ class Fee:
             monthly_fee=plain(self.monthly_fee),
             customers=list(self.customers),
             description=self.description,
+            in_advance=self.in_advance or None,
             **window_content(self.valid),
         )
 

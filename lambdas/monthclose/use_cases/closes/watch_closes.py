@@ -26,7 +26,8 @@ class Watched:
     paused_seconds : float
         For how long charging has been paused by a person, in a close or through a provider.
     not_closed : int
-        Months that have ended without a close: 1 if that is so of last month, and an earlier one was closed.
+        Months that have ended without a close: how many of the last ones, one for each billing day, of which an
+        earlier one was closed.
     """
 
     open_seconds: float
@@ -43,6 +44,7 @@ class CloseWatcher:
     limits: ProviderLimits
     clock: Clock
     providers: Collection[str]
+    billing_days: Collection[int] = (1,)
     calendar: BillingCalendar = IN_UTC
 
     def look(self) -> Watched:
@@ -56,14 +58,15 @@ class CloseWatcher:
             open_seconds=_longest((close.run_started_at for close in going), now),
             approval_seconds=_longest((close.run_started_at for close in waiting), now),
             paused_seconds=_longest((pause.time for pause in pauses if pause), now),
-            not_closed=int(self._is_missing(closes, now)),
+            not_closed=sum(self._is_missing(closes, now, day) for day in self.billing_days),
         )
 
-    def _is_missing(self, closes: list[Close], now: datetime) -> bool:
-        """Whether last month should have been closed: a deployment that has closed nothing yet is being set up."""
-        last_month, periods = self.calendar.last_over(now), {close.period for close in closes}
-        begun = any(period < last_month for period in periods)
-        return begun and last_month not in periods and now >= self.calendar.starts_closing(last_month) + _STARTED_BY
+    def _is_missing(self, closes: list[Close], now: datetime, billing_day: int) -> bool:
+        """Whether a day's last period should have been closed: one that has closed nothing yet is being set up."""
+        last = self.calendar.last_over(now, billing_day)
+        periods = {close.period for close in closes if close.period.day == billing_day}
+        begun = any(period < last for period in periods)
+        return begun and last not in periods and now >= self.calendar.starts_closing(last) + _STARTED_BY
 
 
 def _longest(since: Iterable[datetime], now: datetime) -> float:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
+from monthclose.domain import calendar
+from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Profile
-from monthclose.domain.calendar import changed
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
@@ -25,6 +26,7 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
     taxes: Taxes,
     today: date,
     reject: Reject,
+    billing_days: Collection[int] = (1,),
     time_zones: Collection[str] = (),
 ) -> Tally:
     """Import every row that describes a customer; of two rows with the same id, the later one counts.
@@ -32,9 +34,10 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
     Accounts are not touched, so importing again is always safe. Customers that the tax table does not cover today are
     imported and counted: a later table may cover them.
 
-    Another time zone than before holds for the days after today: only for those customers is an account read.
+    Another billing day than before holds from the end of the period that holds today, another time zone for the days
+    after today: only for those customers is an account read.
     """
-    read = partial(read_customer, check_tax_id=check_tax_id, time_zones=time_zones)
+    read = partial(read_customer, check_tax_id=check_tax_id, billing_days=billing_days, time_zones=time_zones)
     tally = Tally()
     for chunk in chunks(rows):
         profiles: dict[str, Profile] = {}
@@ -55,12 +58,18 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
 
 
 def _move(books: Books, customer_id: str, profile: Profile, today: date) -> None:
-    """Store a profile with another time zone, and keep the one before it for the days until today."""
+    """Store a profile with another billing day or time zone, and keep those before for the time that they count for."""
     customer = books.customer(customer_id)
     if customer is None:  # removed in the meantime
         return
-    zones = changed(customer.zones, customer.profile.time_zone, profile.time_zone, today)
-    books.commit(replace(customer, profile=profile, zones=zones))
+    before = customer.profile
+    if profile.billing_day != before.billing_day:
+        days = cycles.changed(customer.billing_cycles, profile.billing_day, today)
+        customer = replace(customer, cycles=days)
+    if profile.time_zone != before.time_zone:
+        zones = calendar.changed(customer.zones, before.time_zone, profile.time_zone, today)
+        customer = replace(customer, zones=zones)
+    books.commit(replace(customer, profile=profile))
 
 
 def _covered(profile: Profile, taxes: Taxes, today: date) -> bool:

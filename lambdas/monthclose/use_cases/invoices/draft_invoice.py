@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.cycles import period_after, period_before
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
@@ -16,9 +17,10 @@ from monthclose.domain.invoices.served import served
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, PriceBook, Terms, rate
-from monthclose.domain.pricing.adjustment import adjustments, billed_for
+from monthclose.domain.pricing.adjustment import adjustments, billed_for, line_key
+from monthclose.domain.pricing.advance import fees_billed, settled
 from monthclose.domain.pricing.line import LineContent
-from monthclose.domain.pricing.rating import not_too_many
+from monthclose.domain.pricing.rating import fees_in_advance, not_too_many
 from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
@@ -67,7 +69,8 @@ class InvoiceDrafter:
         ParkCustomerError
             A person must act before this customer can be billed.
         """
-        known, lines = self._rated(customer, period, price_book, watermark)
+        known, rated = self._rated(customer, period, price_book, watermark)
+        lines, ahead = self._with_fees_ahead(customer, period, price_book, rated)
         late, covered = self._late(customer, period, watermark)
         newest = self.price_books.latest() if late else ""
         carried = [carried_line(customer)] if customer.carried_minor else []
@@ -77,10 +80,11 @@ class InvoiceDrafter:
             "usage_until": watermark.isoformat(),
             "late_usage": covered,
             "later_prices": {str(line.period): newest for line in late if newest},
+            "fees_ahead": str(ahead[0].period) if ahead else "",
             "usage_left": known.left,
             "served": self._served(customer, {period, *(line.period or period for line in late)}),
         }
-        return self._assemble(customer, period, [*lines, *late, *carried], day, more)
+        return self._assemble(customer, period, [*lines, *ahead, *late, *carried], day, more)
 
     def redraft(self, customer: Customer, replaced: Draft, reason: str, now: datetime) -> Draft:
         """Draft an invoice that replaces another, from the current prices, taxes, profile and usage.
@@ -102,8 +106,9 @@ class InvoiceDrafter:
         price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
         known, lines = self._rated(customer, period, price_book, now)
         months, noted = self.books.months(customer.customer_id), customer.late_usage.get(str(period))
-        later = self._documents(month for of, month in months.items() if of > period)
-        again = [*billed_since(period, later, replaced["currency"]), *kept_lines(replaced)]
+        since = self._billed_from(customer, period)
+        others = self._documents(month for of, month in months.items() if of >= since and of != period)
+        again = [*billed_since(period, others, replaced["currency"]), *kept_lines(replaced)]
         more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
@@ -123,12 +128,6 @@ class InvoiceDrafter:
         terms = self._terms(customer, period, price_book, customer.profile.currency)
         return known, rate(known, terms)
 
-    def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
-        said: dict[str, list[str]] = {}
-        for period in sorted(periods):
-            said |= served(customer, period, self.calendar).content(period)
-        return said
-
     def _known(self, customer: Customer, period: Period, watermark: datetime) -> AsOf:
         window = served(customer, period, self.calendar).window
         return AsOf(usage_within(self.usage, customer.customer_id, window), watermark)
@@ -136,8 +135,38 @@ class InvoiceDrafter:
     def _terms(
         self, customer: Customer, period: Period, version: str, currency: str, later: tuple[PriceBook, ...] = ()
     ) -> Terms:
-        window, zone = served(customer, period, self.calendar)
-        return Terms(self.price_books.get(version), customer.customer_id, currency, period, later, window, zone)
+        book, (window, month, zone) = self.price_books.get(version), served(customer, period, self.calendar)
+        return Terms(book, customer.customer_id, currency, period, later, window, month, zone)
+
+    def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
+        said: dict[str, list[str]] = {}
+        for period in sorted(periods):
+            said |= served(customer, period, self.calendar).content(period)
+        return said
+
+    def _with_fees_ahead(
+        self, customer: Customer, period: Period, price_book: str, lines: list[InvoiceLine]
+    ) -> tuple[list[InvoiceLine], list[InvoiceLine]]:
+        """Take off a period's lines what was billed of its fees in advance, and bill those of the next one.
+
+        Who has no such fee is read no more for it. Whose months were closed in another order is never billed twice.
+        """
+        after, currency = period_after(customer.billing_cycles, period), customer.profile.currency
+        ahead = fees_in_advance(self._terms(customer, after, price_book, currency))
+        billed_ahead = bool(customer.fees_ahead) and Period.parse(customer.fees_ahead) >= period
+        if not ahead and not billed_ahead:
+            return lines, []
+        since, months = period_before(customer.billing_cycles, period), self.books.months(customer.customer_id)
+        before = self._documents(month for of, month in months.items() if since <= of < period)
+        own = fees_billed(billed_for(period, before))
+        begun = self._documents(month for of, month in months.items() if of > period)
+        billed = fees_billed(billed_for(after, begun))
+        left = [line for line in ahead if line_key(line.content(period)) not in billed]
+        return settled(lines, own, period, currency), left
+
+    def _billed_from(self, customer: Customer, period: Period) -> Period:
+        """Find the first period whose invoice may have billed a period: the one before, where fees are in advance."""
+        return period_before(customer.billing_cycles, period) if customer.fees_ahead else period
 
     def _assemble(
         self,
@@ -179,7 +208,8 @@ class InvoiceDrafter:
             if record.parked:
                 continue  # billed when that month's close runs again; the note stays until after that
             known = self._known(customer, month, watermark)
-            documents = self._documents(record for of, record in months.items() if month <= of < period)
+            since = self._billed_from(customer, month)
+            documents = self._documents(record for of, record in months.items() if since <= of < period)
             lines += self._adjusted(customer, month, known, documents)
             if not known.left:
                 covered[str(month)] = noted[month]

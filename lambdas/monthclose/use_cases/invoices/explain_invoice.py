@@ -86,9 +86,9 @@ def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[Usag
 def _belongs(event: UsageEvent, line: LineContent) -> bool:
     if (line["model"] == "rated") != (event.unit_price is not None):
         return False
-    if event.unit_price is not None:
-        return line["unit_price"] is not None and Decimal(line["unit_price"]) == event.unit_price
-    if line.get("resource") and line["resource"] != event.resource:
+    if event.unit_price is not None and (line["unit_price"] is None or Decimal(line["unit_price"]) != event.unit_price):
+        return False
+    if event.unit_price is None and line.get("resource") and line["resource"] != event.resource:
         return False
     starts, ends = _window(line)
     return not (starts and event.time < datetime.fromisoformat(starts)) and not (

@@ -100,7 +100,8 @@ class RehearsalOpener:
     def _begin(
         self, period: Period, execution: str, before: Rehearsal | None, *, run: int = 0, scheduled: bool = False
     ) -> Rehearsal:
-        earlier = [close.period for close in self.closes.all() if close.period < period and close.snapshot_key]
+        same_day = (close for close in self.closes.all() if close.period.day == period.day)
+        earlier = [close.period for close in same_day if close.period < period and close.snapshot_key]
         close, over = self.closes.get(period), self.calendar.over(period)
         begun = Rehearsal(
             period=period,

@@ -6,7 +6,7 @@ from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.special import Commitment, Discount, Fee
 
 _COMMON = frozenset({"id", "currency", "customers", "description", "from", "until"})
-FEE_FIELDS = _COMMON | {"monthly_fee"}
+FEE_FIELDS = _COMMON | {"monthly_fee", "in_advance"}
 DISCOUNT_FIELDS = _COMMON | {"skus", "percent", "amount", "periods"}
 COMMITMENT_FIELDS = _COMMON | {"skus", "amount", "periods"}
 
@@ -20,6 +20,7 @@ def read_fee(fields: Fields) -> Fee:
         customers=fields.keys("customers"),
         description=fields.text("description"),
         valid=fields.window(),
+        in_advance=fields.flag("in_advance"),
     )
 
 
