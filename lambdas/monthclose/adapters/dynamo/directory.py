@@ -6,6 +6,7 @@ from itertools import batched
 from sys import intern
 
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
@@ -39,8 +40,9 @@ class DynamoCustomerDirectory:
         moved: dict[str, Profile] = {}
         for some in batched(profiles, _PROFILES_AT_ONCE, strict=False):
             for customer_id, one in some:
-                written = {name: value for name, value in profile_values(one).items() if value is not None}
-                values = [getattr(CustomerItem, name).set(value) for name, value in written.items()]
+                values = [_stated(name, value) for name, value in profile_values(one).items() if name != "billing_day"]
+                if one.billing_day != 1:
+                    values.append(CustomerItem.billing_day.set(one.billing_day))
                 try:
                     with translated():
                         CustomerItem(customer_id).update(
@@ -115,3 +117,10 @@ def _same_billing_day(profile: Profile) -> Condition:
     if profile.billing_day != 1:
         same = CustomerItem.customer_id.does_not_exist() | (CustomerItem.billing_day == profile.billing_day)
     return same
+
+
+def _stated(name: str, value: str | None) -> Action:
+    """Set an attribute, or remove one that few have and that is empty."""
+    attribute = getattr(CustomerItem, name)
+    action: Action = attribute.remove() if value is None else attribute.set(value)
+    return action
