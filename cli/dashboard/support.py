@@ -10,7 +10,7 @@ from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, Step,
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import Payment, PaymentState
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, period_in_words
 
 _AHEAD_DAYS = 60
 """How far the dunning's schedule reaches, with room."""
@@ -169,4 +169,4 @@ def _day(day: date) -> str:
 
 
 def _month(period: Period) -> str:
-    return f"{period.start:%B %Y}"
+    return period_in_words(period)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.billing_window import period_at
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, HoldChange
-from monthclose.domain.period import Period
 from monthclose.domain.text import check_reason
 from monthclose.ports import Books, Clock, Register
 from monthclose.use_cases.batch_work import retry_conflicts
@@ -47,7 +47,7 @@ class HoldDesk:
         customer, now = self._customer(customer_id), self.clock()
         if customer.held_since and customer.held_by:
             raise UserMistakeError(f"customer {customer_id} is already on hold, placed by {customer.held_by}")
-        period = Period.of(now)
+        period = period_at(customer.billing_cycles, now)
         number = len(self.books.month(customer_id, period).holds) + 1
         change = HoldChange(customer_id, period, HoldAction.PLACED, reason, now, number, by)
         return self._commit(customer.put_on_hold(customer.held_since or now, reason, by), change)
@@ -68,7 +68,7 @@ class HoldDesk:
                 len(months[period].holds) + 1 if period in months else 1,
                 by,
             )
-            for period in periods[-_MONTHS_AT_ONCE:] or [Period.of(now)]
+            for period in periods[-_MONTHS_AT_ONCE:] or [period_at(customer.billing_cycles, now)]
         ]
         return self._commit(customer.off_hold(), *changes)
 
