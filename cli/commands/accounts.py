@@ -17,6 +17,7 @@ from cli.system import System
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.audit import About
+from monthclose.domain.billing_window import period_at
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.text import check_key, check_reason
@@ -94,7 +95,7 @@ def credit(
     granted, expires = _amount(amount, customer), operating.expiry(until)
     after = operating.grant_credit(system, customer, Grant(granted, GrantKind(kind), expires), reason, by)
     _tell(after, f"{granted} of {kind} credit granted{operating.until(expires)}", in_json)
-    month = system.this_month
+    month = period_at(customer.billing_cycles, system.ports.clock(), system.calendar, customer.billing_zones)
     if expires and expires < month.end and after.grants:
         note(f"it expires before {month} ends: it pays for months up to {month.previous} only")
 

@@ -11,7 +11,7 @@ from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, Step,
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import Payment, PaymentState
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, period_in_words
 
 _AHEAD_DAYS = 60
 """How far the dunning's schedule reaches, with room."""
@@ -160,9 +160,9 @@ def _in_words(day: date, step: Step, customer: Customer) -> str:
 def _address(customer: Customer) -> Iterator[Sentence]:
     if not customer.takes_mail:
         yield Sentence("Our e-mails do not reach you: please give us another address.")
-        yield Sentence(
-            f"E-mails to {customer.profile.email} came back, or were marked as spam. None are sent there.", False
-        )
+    if customer.unreached:
+        dead = ", ".join(customer.unreached)
+        yield Sentence(f"E-mails to {dead} came back, or were marked as spam. None are sent there.", False)
 
 
 def _day(day: date) -> str:
@@ -170,4 +170,4 @@ def _day(day: date) -> str:
 
 
 def _month(period: Period) -> str:
-    return f"{period.start:%B %Y}"
+    return period_in_words(period)

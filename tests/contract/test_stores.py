@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, InvoiceItem
 from monthclose.bootstrap import Runtime
-from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
 from monthclose.domain.calendar import changed
@@ -191,6 +192,22 @@ def test_an_entry_keeps_the_company_s_day_of_its_booking(world: AnyWorld) -> Non
     world.books.commit(replace(late, day=date(2026, 11, 1)), replace(late, entry_id="other"))
     days = {entry.entry_id: entry.booked_on for entry in world.books.month("acme", OCTOBER).entries}
     assert days == {late.entry_id: date(2026, 11, 1), "other": date(2026, 10, 31)}
+
+
+def test_what_few_customers_have_comes_with_an_import_and_goes_with_one(world: AnyWorld) -> None:
+    seldom: dict[str, Any] = {name: f"some {name}" for name in SELDOM if name not in ("payer", "time_zone")}
+    world.directory.put_profiles([("acme", replace(PROFILE, **seldom))])
+    customer = world.books.customer("acme")
+    assert customer
+    assert customer.profile == replace(PROFILE, **seldom)
+    world.books.commit(replace(customer, receivable_minor=5))
+    assert world.directory.known(["acme"]) == {"acme": replace(PROFILE, **seldom)}
+
+    world.directory.put_profiles([("acme", PROFILE)])
+
+    after = world.books.customer("acme")
+    assert after
+    assert after.profile == PROFILE
 
 
 def test_an_import_makes_earlier_readers_conflict(world: AnyWorld) -> None:

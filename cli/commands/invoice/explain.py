@@ -10,7 +10,7 @@ from cli.connect import connected
 from cli.console import amount, grid, note, print_json, say, show
 from cli.options import MOST_EVENTS
 from cli.system import System
-from monthclose.domain.accounts.cycles import period_on
+from monthclose.domain.billing_window import period_at
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.series import Series
@@ -41,7 +41,8 @@ def _draft(system: System, customer_id: str, period: Period | None) -> Draft:
     if customer is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
     if period is None:
-        period = period_on(customer.billing_cycles, system.calendar.day(system.ports.clock(), customer.billing_zones))
+        now = system.ports.clock()
+        period = period_at(customer.billing_cycles, now, system.calendar, customer.billing_zones)
     month = system.ports.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is already invoiced: see monthclose invoice explain {month.invoice.number}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from monthclose.domain.accounts.cycles import Cycles, days_of
-from monthclose.domain.calendar import BillingCalendar
+from monthclose.domain.accounts.cycles import Cycles, days_of, period_on
+from monthclose.domain.calendar import IN_UTC, BillingCalendar, Zones
 from monthclose.domain.period import Period
 
 
@@ -21,3 +21,8 @@ def span_of(cycles: Cycles, period: Period, calendar: BillingCalendar) -> Span |
     """Say what of a period is billed with it; None if the customer has no such period."""
     days = days_of(cycles, period)
     return Span(calendar.midnight(days.first), calendar.midnight(days.end)) if days else None
+
+
+def period_at(cycles: Cycles, time: datetime, calendar: BillingCalendar = IN_UTC, zones: Zones = ()) -> Period:
+    """Find the period that a time is billed with."""
+    return period_on(cycles, calendar.day(time, zones))

@@ -145,3 +145,10 @@ def read_billing_day(said: object) -> int:
 def billing_day_text(day: int) -> str:
     """Write a billing day as files and settings have it."""
     return "last" if day == LAST else str(day)
+
+
+def period_in_words(period: Period) -> str:
+    """Write a period for people: `October 2026`; one of another billing day by its first and last day."""
+    if period.day == 1:
+        return f"{period.first_day:%B %Y}"
+    return f"{day_in_words(period.first_day)} to {day_in_words(period.last_day)}"

@@ -21,6 +21,8 @@ IN_ADVANCE = "{description}, in advance for {period}"
 ADJUSTED = "{description}, adjustment for {period}"
 BILLED_BEFORE = "{description}, already billed on {numbers}"
 COMMITTED = "Minimum commitment {name}"
+OVERAGE = "{description}, overage"
+LIMITED = "Maximum {name}"
 CREDITED = "Credit on invoice {number}"
 GRANTED = {
     "Promotional credit": ("Promotional credit, valid until {day}", "Promotional credit granted on {day}"),
@@ -30,8 +32,8 @@ GRANTED = {
 """What a grant is called: with a last day, and without."""
 
 PHRASES = (
-    *(OWN_CREDIT, CARRIED_OVER, EARLIER_MONTHS, MONTH, CARRIED_AMOUNT, ADJUSTED, IN_ADVANCE),
-    *(BILLED_BEFORE, COMMITTED, CREDITED),
+    *(OWN_CREDIT, CARRIED_OVER, EARLIER_MONTHS, MONTH, CARRIED_AMOUNT, ADJUSTED, BILLED_BEFORE, COMMITTED, CREDITED),
+    *(OVERAGE, LIMITED, IN_ADVANCE),
     *(phrase for both in GRANTED.values() for phrase in both),
 )
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"

@@ -101,8 +101,8 @@ def test_a_close_bills_those_only_whose_billing_day_it_is() -> None:
     used(world, "e1", "1", time="2026-10-20")
     used(world, "e2", "1", time="2026-10-20", customer_id="monthly")
 
-    assert close(world, OCTOBER)["customers"]["in_snapshot"] == 1
-    assert close(world, period("2026-10-15"))["customers"]["in_snapshot"] == 1
+    assert close(world, OCTOBER)["customers"]["snapshot"] == 1
+    assert close(world, period("2026-10-15"))["customers"]["snapshot"] == 1
 
     assert world.month("acme", OCTOBER).invoice is None
     assert world.month("monthly", period("2026-10-15")).invoice is None
@@ -111,7 +111,7 @@ def test_a_close_bills_those_only_whose_billing_day_it_is() -> None:
 
 def test_the_close_of_a_day_on_which_nobody_is_due_ends_with_nobody() -> None:
     world = world_of_acme()
-    assert close(world, period("2026-10-07"))["customers"]["in_snapshot"] == 0
+    assert close(world, period("2026-10-07"))["customers"]["snapshot"] == 0
 
 
 def test_usage_that_comes_late_is_billed_with_the_next_period_of_the_customer() -> None:

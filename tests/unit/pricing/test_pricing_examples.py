@@ -1,4 +1,4 @@
-"""The table of hand-worked examples: what each pricing model charges for a month's usage."""
+"""The tables of hand-worked examples, `*examples*.toml`: what each pricing model charges for a month's usage."""
 
 import random
 import tomllib
@@ -15,7 +15,8 @@ from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import OCTOBER
 
-EXAMPLES = tomllib.loads(Path(__file__).with_name("pricing_examples.toml").read_text())["example"]
+FILES = sorted(Path(__file__).parent.glob("*examples*.toml"))
+EXAMPLES = [example for file in FILES for example in tomllib.loads(file.read_text())["example"]]
 
 
 def book_of(example: dict[str, Any]) -> PriceBook:

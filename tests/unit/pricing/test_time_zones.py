@@ -30,7 +30,7 @@ def rated(book: PriceBook, events: list[UsageEvent], period: Period, calendar: B
     """Price what of some events a month holds."""
     window = Window(calendar.start(period), calendar.end(period))
     held = [event for event in events if window.holds_at(event.time)]
-    return rate(held, Terms(book, "C-1", "USD", period, (), window, window, calendar.zone))
+    return rate(held, Terms(book, "C-1", "USD", period, within=window, whole=window, zone=calendar.zone))
 
 
 def event(quantity: str, time: datetime, resource: str = "web-1") -> UsageEvent:

@@ -6,6 +6,7 @@ from itertools import batched
 from sys import intern
 
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
@@ -40,8 +41,9 @@ class DynamoCustomerDirectory:
         moved: dict[str, Profile] = {}
         for some in batched(profiles, _PROFILES_AT_ONCE, strict=False):
             for customer_id, one in some:
-                written = {name: value for name, value in profile_values(one).items() if value is not None}
-                values = [getattr(CustomerItem, name).set(value) for name, value in written.items()]
+                values = [_stated(name, value) for name, value in profile_values(one).items() if name != "billing_day"]
+                if one.billing_day != 1:
+                    values.append(CustomerItem.billing_day.set(one.billing_day))
                 try:
                     with translated():
                         CustomerItem(customer_id).update(
@@ -56,7 +58,7 @@ class DynamoCustomerDirectory:
         """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
         with translated():
             for item in CustomerItem.scan(
-                attributes_to_get=_PLANNED,
+                attributes_to_get=[*_PLANNED],
                 consistent_read=True,
                 last_evaluated_key={"customer_id": {"S": after}} if after else None,
             ):
@@ -123,3 +125,10 @@ def _same_periods(profile: Profile) -> Condition:
         zone = CustomerItem.time_zone == profile.time_zone
     unchanged: Condition = CustomerItem.customer_id.does_not_exist() | (day & zone)
     return unchanged
+
+
+def _stated(name: str, value: str | None) -> Action:
+    """Set an attribute, or remove one that few have and that is empty."""
+    attribute = getattr(CustomerItem, name)
+    action: Action = attribute.remove() if value is None else attribute.set(value)
+    return action

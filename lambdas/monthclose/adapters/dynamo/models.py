@@ -77,6 +77,12 @@ class CustomerItem(Model):
     """Not there: the company's."""
     billing_day = NumberAttribute(null=True)
     """Not there: the first."""
+    invoice_emails = UnicodeAttribute(null=True, default="")
+    dunning_emails = UnicodeAttribute(null=True, default="")
+    contact = UnicodeAttribute(null=True, default="")
+    purchase_order = UnicodeAttribute(null=True, default="")
+    cost_centre = UnicodeAttribute(null=True, default="")
+    payer = UnicodeAttribute(null=True, default="")
     account_currency = UnicodeAttribute(default="")
     receivable_minor = NumberAttribute(default=0)
     credit_minor = NumberAttribute(default=0)
@@ -127,6 +133,8 @@ class UsageItem(Model):
     """ISO 8601: cheaper to read than the library's times, and every event of a month is read."""
     replaced_by = UnicodeAttribute(null=True)
     replaced_at = UnicodeAttribute(null=True)
+    attributes = UnicodeAttribute(null=True)
+    """A JSON object of texts."""
 
 
 class BillingItem(Model):
@@ -213,6 +221,8 @@ class NoticeItem(BillingItem, discriminator="notice"):
     step = UnicodeAttribute()
     why = UnicodeAttribute(default="")
     bounces = NumberAttribute(default=0)
+    recipients = UnicodeAttribute(null=True, default="")
+    returned = UnicodeAttribute(null=True, default="")
 
 
 class HoldItem(BillingItem, discriminator="hold"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from monthclose.adapters.dynamo import models as m
 from monthclose.domain.accounts import cycles
-from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
@@ -80,7 +80,9 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers)
         case Notice():
             kind = f"notice#{record.step}" if record.step else "notice"
-            return m.NoticeItem(*_keys(record, kind), **_plain(record, "period", "kind"), notice_kind=record.kind)
+            several = {"recipients": record.recipients or None, "returned": record.returned or None}
+            plain = _plain(record, "period", "kind", *several) | several
+            return m.NoticeItem(*_keys(record, kind), **plain, notice_kind=record.kind)
         case HoldChange():
             return m.HoldItem(*_keys(record, f"hold#{record.number:04}"), **_plain(record, "period"))
         case Parking():
@@ -116,14 +118,15 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
 
 def profile_values(profile: Profile) -> dict[str, Any]:
     """Make a profile's attributes; None for those that are not stored."""
-    billing_day = None if profile.billing_day == 1 else profile.billing_day
-    return asdict(profile) | {"billing_day": billing_day, "time_zone": profile.time_zone or None}
+    seldom = {name: getattr(profile, name) or None for name in SELDOM}
+    return asdict(profile) | seldom | {"billing_day": None if profile.billing_day == 1 else profile.billing_day}
 
 
 def profile(item: m.CustomerItem) -> Profile:
     """Read a profile."""
     values = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
-    return Profile(**values | {"billing_day": int(item.billing_day or 1), "time_zone": item.time_zone or ""})
+    values |= {name: values[name] or "" for name in SELDOM}
+    return Profile(**values | {"billing_day": int(item.billing_day or 1)})
 
 
 def _given(method: GivenMethod | None) -> dict[str, Any] | None:
@@ -237,7 +240,7 @@ def _in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:
 
 
 def _notice(item: m.NoticeItem) -> Notice:
-    fields = _common(item, "time", "message_id", "step", "why", "bounces")
+    fields = _common(item, "time", "message_id", "step", "why", "bounces", "recipients", "returned")
     return Notice(**fields, kind=item.notice_kind, state=NoticeState(item.state))
 
 

@@ -61,7 +61,9 @@ def adjustments(
 
 def line_key(line: LineContent) -> _Key:
     """Say what a line is of: lines of the same are compared with each other."""
-    return (line["model"], line["sku"], line.get("resource", ""), line["unit_price"] or "", line.get("from", ""))
+    cell = (text for said in sorted(line.get("attributes", {}).items()) for text in said)
+    of_price = (line["model"], line["sku"], line.get("resource", ""), line["unit_price"] or "", line.get("from", ""))
+    return (*of_price, line.get("tax_class", ""), *cell)
 
 
 def _together(one: InvoiceLine, other: InvoiceLine) -> InvoiceLine:
@@ -100,4 +102,6 @@ def line_of(content: LineContent, currency: str) -> InvoiceLine:
         amount=Money(0, currency),
         model=content["model"],
         resource=content.get("resource", ""),
+        attributes=tuple(sorted(content.get("attributes", {}).items())),
+        tax_class=content.get("tax_class", ""),
     )

@@ -15,6 +15,7 @@ from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Grant, GrantKind, last_day
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
+from monthclose.domain.billing_window import period_at
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.collections.hold import lift_if_paid_up
 from monthclose.domain.collections.unconfirmed import leased_to_withdraw
@@ -209,7 +210,8 @@ class Cashier:
         self._checked(customer, amount)
         entry_id = coming.entry_id or f"granted/{customer.version}"
         legs = entry_legs({coming.source: amount.minor, Account.CREDIT: -amount.minor})
-        granted = Entry(entry_id, customer_id, self.calendar.period(now), amount.currency, now, legs, coming.memo)
+        period = period_at(customer.billing_cycles, now, self.calendar, customer.billing_zones)
+        granted = Entry(entry_id, customer_id, period, amount.currency, now, legs, coming.memo)
         account = coming.book(customer, entry_id, now)
         opened = open_months(self.books, customer_id)
         cover = cover_with_credit(account, opened, entry_id, now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from monthclose.domain.accounts.cycles import period_on
+from monthclose.domain.billing_window import period_at
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
 from monthclose.domain.imports.column_mapping import ColumnMapping
@@ -130,7 +130,7 @@ class UsageImporter:
 
     def _billed_with(self, event: UsageEvent, customer: Billed) -> Period:
         """Find the period that bills an event."""
-        return period_on(customer.billing_cycles, self.calendar.day(event.time, customer.billing_zones))
+        return period_at(customer.billing_cycles, event.time, self.calendar, customer.billing_zones)
 
     def _note(self, customer_id: str, period: Period) -> None:
         customer = self.books.customer(customer_id)

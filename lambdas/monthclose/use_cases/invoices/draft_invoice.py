@@ -1,7 +1,7 @@
 """Draft one customer's invoice: the same code for a close and for a preview. It only reads."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -27,6 +27,7 @@ from monthclose.domain.usage import AsOf
 from monthclose.locales import ENGLISH, locale_for
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
 from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.invoices.term_history import TermHistory
 from monthclose.use_cases.usage_within import usage_within
 
 
@@ -69,9 +70,11 @@ class InvoiceDrafter:
         ParkCustomerError
             A person must act before this customer can be billed.
         """
-        known, rated = self._rated(customer, period, price_book, watermark)
-        lines, ahead = self._with_fees_ahead(customer, period, price_book, rated)
-        late, covered = self._late(customer, period, watermark)
+        history = self._history(customer)
+        late, covered = self._late(customer, period, watermark, history)
+        terms = history.known_to(self._terms(customer, period, price_book))
+        known, rated = self._rated(terms, watermark)
+        lines, ahead = self._with_fees_ahead(customer, terms, rated, history)
         newest = self.price_books.latest() if late else ""
         carried = [carried_line(customer)] if customer.carried_minor else []
         more: MadeFrom = {
@@ -83,6 +86,7 @@ class InvoiceDrafter:
             "fees_ahead": str(ahead[0].period) if ahead else "",
             "usage_left": known.left,
             "served": self._served(customer, {period, *(line.period or period for line in late)}),
+            "to_price_again": history.to_price_again(terms),
         }
         return self._assemble(customer, period, [*lines, *ahead, *late, *carried], day, more)
 
@@ -104,10 +108,11 @@ class InvoiceDrafter:
         """
         period = Period.parse(replaced["period"])
         price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
-        known, lines = self._rated(customer, period, price_book, now)
-        months, noted = self.books.months(customer.customer_id), customer.late_usage.get(str(period))
+        history, noted = self._history(customer), customer.late_usage.get(str(period))
+        terms = history.known_to(self._terms(customer, period, price_book))
+        known, lines = self._rated(terms, now)
         since = self._billed_from(customer, period)
-        others = self._documents(month for of, month in months.items() if of >= since and of != period)
+        others = self._documents(month for of, month in history.months.items() if of >= since and of != period)
         again = [*billed_since(period, others, replaced["currency"]), *kept_lines(replaced)]
         more: MadeFrom = {
             "price_book": price_book,
@@ -117,26 +122,32 @@ class InvoiceDrafter:
             "later_prices": replaced.get("later_prices", {}),
             "usage_left": known.left,
             "served": {**replaced.get("served", {}), **self._served(customer, {period})},
+            "to_price_again": history.to_price_again(terms),
         }
         draft = self._assemble(customer, period, [*lines, *again], self.calendar.day(now), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
-    def _rated(
-        self, customer: Customer, period: Period, price_book: str, watermark: datetime
-    ) -> tuple[AsOf, list[InvoiceLine]]:
-        known = self._known(customer, period, watermark)
-        terms = self._terms(customer, period, price_book, customer.profile.currency)
+    def _history(self, customer: Customer) -> TermHistory:
+        return TermHistory(self.books, self.documents, customer.customer_id, customer.profile.currency)
+
+    def _rated(self, terms: Terms, watermark: datetime) -> tuple[AsOf, list[InvoiceLine]]:
+        known = AsOf(usage_within(self.usage, terms.customer_id, terms.window), watermark)
         return known, rate(known, terms)
 
-    def _known(self, customer: Customer, period: Period, watermark: datetime) -> AsOf:
-        window = served(customer, period, self.calendar).window
-        return AsOf(usage_within(self.usage, customer.customer_id, window), watermark)
-
     def _terms(
-        self, customer: Customer, period: Period, version: str, currency: str, later: tuple[PriceBook, ...] = ()
+        self, customer: Customer, period: Period, version: str, currency: str = "", later: tuple[PriceBook, ...] = ()
     ) -> Terms:
-        book, (window, month, zone) = self.price_books.get(version), served(customer, period, self.calendar)
-        return Terms(book, customer.customer_id, currency, period, later, window, month, zone)
+        window, month, zone = served(customer, period, self.calendar)
+        return Terms(
+            self.price_books.get(version),
+            customer.customer_id,
+            currency or customer.profile.currency,
+            period,
+            later,
+            within=window,
+            whole=month,
+            zone=zone,
+        )
 
     def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
         said: dict[str, list[str]] = {}
@@ -145,24 +156,25 @@ class InvoiceDrafter:
         return said
 
     def _with_fees_ahead(
-        self, customer: Customer, period: Period, price_book: str, lines: list[InvoiceLine]
+        self, customer: Customer, terms: Terms, lines: list[InvoiceLine], history: TermHistory
     ) -> tuple[list[InvoiceLine], list[InvoiceLine]]:
         """Take off a period's lines what was billed of its fees in advance, and bill those of the next one.
 
         Who has no such fee is read no more for it. Whose months were closed in another order is never billed twice.
         """
-        after, currency = period_after(customer.billing_cycles, period), customer.profile.currency
-        ahead = fees_in_advance(self._terms(customer, after, price_book, currency))
+        period, after = terms.period, period_after(customer.billing_cycles, terms.period)
+        window, month, zone = served(customer, after, self.calendar)
+        ahead = fees_in_advance(replace(terms, period=after, within=window, whole=month, zone=zone))
         billed_ahead = bool(customer.fees_ahead) and Period.parse(customer.fees_ahead) >= period
         if not ahead and not billed_ahead:
             return lines, []
-        since, months = period_before(customer.billing_cycles, period), self.books.months(customer.customer_id)
+        since, months = period_before(customer.billing_cycles, period), history.months
         before = self._documents(month for of, month in months.items() if since <= of < period)
         own = fees_billed(billed_for(period, before))
         begun = self._documents(month for of, month in months.items() if of > period)
         billed = fees_billed(billed_for(after, begun))
         left = [line for line in ahead if line_key(line.content(period)) not in billed]
-        return settled(lines, own, period, currency), left
+        return settled(lines, own, period, terms.currency), left
 
     def _billed_from(self, customer: Customer, period: Period) -> Period:
         """Find the first period whose invoice may have billed a period: the one before, where fees are in advance."""
@@ -195,36 +207,46 @@ class InvoiceDrafter:
         return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
 
     def _late(
-        self, customer: Customer, period: Period, watermark: datetime
+        self, customer: Customer, period: Period, watermark: datetime, history: TermHistory
     ) -> tuple[list[InvoiceLine], Mapping[str, str]]:
-        """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover."""
+        """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover.
+
+        What a month comes to counts in its term, so the later months of a term are priced again, too.
+        """
         noted = {Period.parse(text): since for text, since in customer.late_usage.items()}
-        earlier = sorted(month for month in noted if month < period)
-        if not earlier:
-            return [], {}
-        months, lines, covered = self.books.months(customer.customer_id), list[InvoiceLine](), dict[str, str]()
-        for month in earlier:
-            record = months.get(month, CustomerMonth())
-            if record.parked:
+        waiting = sorted(month for month in noted if month < period)
+        lines, covered = list[InvoiceLine](), dict[str, str]()
+        while waiting:
+            month = waiting.pop(0)
+            if history.months.get(month, CustomerMonth()).parked:
                 continue  # billed when that month's close runs again; the note stays until after that
-            known = self._known(customer, month, watermark)
             since = self._billed_from(customer, month)
-            documents = self._documents(record for of, record in months.items() if since <= of < period)
-            lines += self._adjusted(customer, month, known, documents)
-            if not known.left:
+            documents = self._documents(record for of, record in history.months.items() if since <= of < period)
+            terms = history.known_to(self._terms_of_billed(customer, month, documents))
+            known = AsOf(usage_within(self.usage, customer.customer_id, terms.window), watermark)
+            adjusted = self._adjusted(customer, known, documents, terms)
+            lines += adjusted
+            if terms.reaches_on_to > month and adjusted:
+                history.add(adjusted, period)
+                waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
+            if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
 
-    def _adjusted(self, customer: Customer, month: Period, known: AsOf, documents: list[Draft]) -> list[InvoiceLine]:
+    def _terms_of_billed(self, customer: Customer, month: Period, documents: list[Draft]) -> Terms:
+        """Find the terms that a month was billed by; a SKU keeps the price it was billed with."""
         own = next((document for document in documents if document["period"] == str(month)), None)
         close = self.closes.get(month)
         billed_by = own.get("price_book") if own else None
         version = billed_by or (close.price_book if close else "")
         currency = own["currency"] if own else customer.profile.currency
         used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
-        versions = dict.fromkeys((*used, self.price_books.latest()))  # a SKU keeps the price it was billed with
+        versions = dict.fromkeys((*used, self.price_books.latest()))
         later = tuple(self.price_books.get(name) for name in versions if name != version)
-        terms = self._terms(customer, month, version, currency, later)
+        return self._terms(customer, month, version, currency, later)
+
+    def _adjusted(self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms) -> list[InvoiceLine]:
+        month, currency = terms.period, terms.currency
         lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
         if lines and currency != customer.profile.currency:
             raise ParkCustomerError(
@@ -238,3 +260,10 @@ class InvoiceDrafter:
         issued = [month.invoice or month.carried for month in months]
         places = [record.document for record in issued if record]
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]
+
+
+def _between(first: Period, last: Period, before: Period) -> Iterator[Period]:
+    """List periods, from one to another, of those before a third."""
+    while first <= last and first < before:
+        yield first
+        first = first.next

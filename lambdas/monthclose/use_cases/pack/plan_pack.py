@@ -41,7 +41,8 @@ class PackPlanner:
         if close.status is CloseStatus.RUNNING or close.completed_at is None:
             raise UserMistakeError(f"{period} is being closed; its report pack is made at the end of the close")
         now = self.clock()
-        parts = min(max(-(-close.customers // _CUSTOMERS_IN_A_PART), 1), _MOST_PARTS, max(close.batches, 1))
+        others = sum(1 for _ in self.store.documents.lines(close.others_key)) if close.others_key else 0
+        wanted, most = _parts_for(close.customers + others), max(close.batches, _parts_for(others))
         plan = PackPlan(
             period=period,
             name=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
@@ -51,7 +52,9 @@ class PackPlanner:
             state=self.state(period),
             customers=close.customers,
             batches=close.batches,
-            parts=parts,
+            parts=min(wanted, most, _MOST_PARTS),
+            others_key=close.others_key,
+            others=others,
         )
         self.store.put_plan(plan)
         return plan
@@ -66,3 +69,7 @@ class PackPlanner:
         if current is None or current.planned_at < books_end(period) <= self.clock():
             return True
         return current.state != self.state(period)
+
+
+def _parts_for(customers: int) -> int:
+    return max(-(-customers // _CUSTOMERS_IN_A_PART), 1)
