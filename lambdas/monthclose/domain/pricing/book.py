@@ -225,6 +225,8 @@ class Terms:
         price : Price or None
             None: the last one that holds in the month, if there is one. Usage that is rated upstream has none.
         """
+        if not any(book.has_tax_classes for book in (self.book, *self.later)):
+            return ""
         price = price or next(reversed(self.prices(sku)), None)
         if price is None:
             return self.book.class_by_sku.get(sku, "")
