@@ -97,6 +97,7 @@ class CustomerItem(Model):
     carried_minor = NumberAttribute(default=0)
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
+    sized_in = UnicodeAttribute(default="")
     version = NumberAttribute(default=0)
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
+from monthclose.domain.period import Period
 from monthclose.domain.phrases import CARRIED_OVER, EARLIER_MONTHS
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
@@ -71,13 +72,25 @@ def carried_minor(draft: Draft) -> int:
 def account_after(customer: Customer, draft: Draft) -> Customer:
     """Remove from an account what a draft has taken up: what was carried over, and the late usage that it prices.
 
-    A note of late usage that is newer than the draft stays, and so does one of usage that the draft had to leave.
+    A note of late usage that is newer than the draft stays, and so does one of usage that the draft had to leave. Where
+    the next month began with other sizes than this one ends with, it is noted to be priced again.
     """
     covered: Mapping[str, str] = draft.get("late_usage", {})
     noted = {period: since for period, since in customer.late_usage.items() if covered.get(period) != since}
     if draft.get("usage_left"):
         noted.setdefault(draft["period"], draft["usage_until"])
+    if draft.get("next_began_otherwise"):
+        noted.setdefault(str(Period.parse(draft["period"]).next), draft["usage_until"])
     taken = sum(line["amount_minor"] for line in draft["lines"] if line.get("kind") == LineKind.CARRIED)
     if draft.get("replaces"):
         taken = 0  # the invoice that it replaces took it off
-    return replace(customer, late_usage=noted, carried_minor=customer.carried_minor - taken)
+    carried = customer.carried_minor - taken
+    return replace(customer, late_usage=noted, carried_minor=carried, sized_in=_sized_in(customer, draft))
+
+
+def _sized_in(customer: Customer, draft: Draft) -> str:
+    """The newest month with sizes that the next one begins with; empty once a month has none and ends with none."""
+    own, before = draft["period"], customer.sized_in
+    if before and Period.parse(own) < Period.parse(before):
+        return before
+    return own if own in draft.get("sizes", {}) else ""
