@@ -177,7 +177,11 @@ def test_a_customer_without_such_sizes_costs_no_request_more() -> None:
     asked: list[str] = []
 
     def counting(name: str, ask: Any) -> Any:
-        return lambda *given: asked.append(name) or ask(*given)
+        def counted(*given: object) -> Any:
+            asked.append(name)
+            return ask(*given)
+
+        return counted
 
     def of(price: Price) -> list[str]:
         world = world_of_sizes(price, Price.plain("other", "USD", Decimal(1)))
