@@ -20,6 +20,7 @@ _CONCERNED: Mapping[Section, str] = {
     Section.DISCOUNT: "given to",
     Section.COMMITMENT: "binding for",
     Section.TAX_CLASS: "applied to",
+    Section.LIMIT: "set for",
 }
 _PLURALS = {Section.TAX_CLASS: "tax classes"}
 _SCALARS = (str, int, float)

@@ -1,6 +1,7 @@
 """Intake: which rows are taken, and the reason why the others aren't."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
@@ -12,16 +13,17 @@ from hypothesis import strategies as st
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import CUSTOMERS, PRICES, USAGE, ColumnMapping
+from monthclose.domain.imports.file_options import FileOptions
 from monthclose.domain.imports.intake import (
     Row,
     Tally,
     derived_event_id,
-    parse_time,
     read_customer,
     read_price,
     read_row,
     read_usage,
 )
+from monthclose.domain.imports.times import parse_time
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.pricing.aggregation import Aggregation
@@ -43,6 +45,9 @@ CUSTOMER = {
 }
 PRICE = {"sku": "droplet", "currency": "USD", "unit_price": "0.00893", "unit": "hour", "description": "Droplet"}
 EVENT = {"customer_id": "acme", "sku": "droplet", "quantity": "24", "time": "2026-10-02 10:32:00"}
+
+
+_customer = partial(read_customer, check_tax_id=check_tax_id)
 
 
 def plain(schema_fields: tuple[str, ...]) -> ColumnMapping:
@@ -174,19 +179,19 @@ def test_an_impossible_column_mapping_is_refused_with_the_names(
     mapped: dict[str, str], defaults: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UserMistakeError) as refused:
-        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "extra"], mapped, defaults, HINTS)
+        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "extra"], FileOptions(mapped, defaults), HINTS)
 
     assert str(refused.value).startswith(message)
 
 
 def test_a_column_that_appears_twice_is_refused() -> None:
     with pytest.raises(UserMistakeError, match="the column 'sku' appears twice"):
-        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], {}, {}, HINTS)
+        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], FileOptions(), HINTS)
 
 
 def test_a_default_stands_in_for_a_missing_column_and_for_an_empty_cell() -> None:
     columns = ["customer_id", "sku", "time"]
-    mapping = ColumnMapping.resolve(USAGE, columns, {}, {"quantity": "1", "sku": "other"}, HINTS)
+    mapping = ColumnMapping.resolve(USAGE, columns, FileOptions(defaults={"quantity": "1", "sku": "other"}), HINTS)
 
     assert mapping.fields({"customer_id": "a", "sku": " ", "time": "t"})["quantity"] == "1"
     assert mapping.fields({"customer_id": "a", "sku": " ", "time": "t"})["sku"] == "other"
@@ -237,7 +242,8 @@ def test_no_row_is_lost_and_importing_again_adds_nothing(cells: list[dict[str, s
     assert len(rejected) == sum(tally.rejected.values())
     assert [number for number, _ in rejected] == sorted(number for number, _ in rejected)
     assert sum(tally.groups.values()) == tally.taken
-    assert again == tally
+    assert (again.new, again.changed) == (0, 0)
+    assert replace(again, new=tally.new, changed=tally.changed) == tally
     assert stored == {name: list(world.usage.events(name, OCTOBER)) for name in stored}
     assert stored["stranger"] == []
 
@@ -297,6 +303,41 @@ def test_importing_a_customer_again_replaces_the_profile_and_keeps_the_account()
     assert tally.groups == {"stripe": 1}
     assert world.customer("12347.0").receivable_minor == 500
     assert world.customer("12347.0").profile.name == "Acme"
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "reason"),
+    [
+        ("invoice_emails", "a@x.example; nonsense; b@x.example", "invoice_emails: number 2 is not an address"),
+        ("dunning_emails", "a@x.example <b@x.example>", "dunning_emails: number 2 is not an address"),
+        (
+            "invoice_emails",
+            " ".join(f"a{number}@x.example" for number in range(21)),
+            "invoice_emails has more than 20 addresses",
+        ),
+        ("purchase_order", "1" * 101, "purchase_order has more than 100 characters"),
+        ("cost_centre", "CC\n12", "cost_centre has unprintable characters"),
+        ("contact", "Ada\tLovelace", "contact has unprintable characters"),
+    ],
+)
+def test_an_address_that_is_none_rejects_the_row_and_is_named_by_its_place(field: str, text: str, reason: str) -> None:
+    assert read_row(Row(1, {**CUSTOMER, field: text}), plain(CUSTOMERS.fields), _customer) == (None, reason)
+
+
+def test_several_addresses_and_references_are_read() -> None:
+    row = {
+        **CUSTOMER,
+        "invoice_emails": "Books@x.example;  chief@x.example",
+        "dunning_emails": "owing@x.example",
+        "contact": "Ada Lovelace",
+        "purchase_order": "PO 4711",
+        "cost_centre": "CC-12",
+    }
+    read, _ = read_row(Row(1, row), plain(CUSTOMERS.fields), _customer)
+    assert read
+    profile = read[1]
+    assert (profile.invoice_emails, profile.dunning_emails) == ("Books@x.example chief@x.example", "owing@x.example")
+    assert (profile.contact, profile.purchase_order, profile.cost_centre) == ("Ada Lovelace", "PO 4711", "CC-12")
 
 
 def test_one_bad_price_withholds_the_whole_book() -> None:

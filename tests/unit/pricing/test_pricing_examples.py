@@ -1,4 +1,4 @@
-"""The table of hand-worked examples: what each pricing model charges for a month's usage."""
+"""The tables of hand-worked examples, `*examples*.toml`: what each pricing model charges for a month's usage."""
 
 import random
 import tomllib

@@ -56,6 +56,8 @@ _CHARGES = {
     LineKind.FEE: (Category.USAGE, Frequency.RECURRING),
     LineKind.DISCOUNT: (Category.CREDIT, Frequency.RECURRING),
     LineKind.COMMITMENT: (Category.ADJUSTMENT, Frequency.RECURRING),
+    LineKind.OVERAGE: (Category.ADJUSTMENT, Frequency.RECURRING),
+    LineKind.MAXIMUM: (Category.CREDIT, Frequency.RECURRING),
     LineKind.BILLED: (Category.ADJUSTMENT, Frequency.ONE_TIME),
     LineKind.CARRIED: (Category.ADJUSTMENT, Frequency.ONE_TIME),
 }

@@ -44,6 +44,9 @@ class BuyerContent(TypedDict, total=False):
     region: str
     address: list[str]
     tax_id: str
+    contact: str
+    purchase_order: str
+    cost_centre: str
 
 
 class DeductionContent(TypedDict):
@@ -83,10 +86,10 @@ class MadeFrom(TypedDict, total=False):
     """By earlier period, the version of the price book that its late usage was priced with."""
     sizes: Mapping[str, list[SizeContent]]
     """By month, the sizes at its end that the next month begins with."""
-    next_began_otherwise: bool
-    """Whether the next month was billed, or its close has begun, with other sizes than this month ends with."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
+    to_price_again: list[str]
+    """Later periods whose close has counted this one as it was, in a term of a maximum or minimum."""
     correction: str
     """In a credit note: what was asked for (see `CreditNote.correction`)."""
 

@@ -1,4 +1,4 @@
-"""The price book: prices, fees, discounts, commitments and tax classes, and what holds for one customer's month."""
+"""The price book: prices, fees, discounts, commitments, limits and tax classes, and what holds for one customer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -16,10 +16,13 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.cell import in_words, names_of
+from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price, laid_over, overlap, without
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.scope import Scope
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
+from monthclose.domain.pricing.term import Length, Term
 from monthclose.domain.usage import Attributes
 
 
@@ -32,6 +35,7 @@ class PriceBook:
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
     tax_classes: tuple[TaxClass, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     @classmethod
     def of(cls, prices: Iterable[Price]) -> PriceBook:
@@ -42,7 +46,7 @@ class PriceBook:
         """Lay another book over this one.
 
         A price holds from now on where it says it does, and the ones that held there before hold before and after;
-        fees, discounts and commitments replace those of the same id.
+        fees, discounts, commitments and limits replace those of the same id.
         """
         by_identity, added = _by_identity(self.prices), _by_identity(additions.prices)
         for identity, prices in added.items():
@@ -53,6 +57,7 @@ class PriceBook:
             discounts=_replaced(self.discounts, additions.discounts),
             commitments=_replaced(self.commitments, additions.commitments),
             tax_classes=merged_classes(self.tax_classes, additions.tax_classes),
+            limits=_replaced(self.limits, additions.limits),
         )
 
     def filled_in(self, price: Price) -> Price:
@@ -76,6 +81,7 @@ class PriceBook:
             "discounts": self.discounts,
             "commitments": self.commitments,
             "tax_classes": self.tax_classes,
+            "limits": self.limits,
         }
         return {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
 
@@ -116,6 +122,17 @@ class PriceBook:
             found[price.sku].add(price.currency)
         return {sku: tuple(sorted(currencies)) for sku, currencies in found.items()}
 
+    @cached_property
+    def beyond_a_month(self) -> tuple[Commitment | Limit, ...]:
+        """The commitments and limits whose terms are longer than a month."""
+        entries: tuple[Commitment | Limit, ...] = (*self.commitments, *self.limits)
+        return tuple(one for one in entries if one.term is not Length.MONTH)
+
+    @cached_property
+    def scopes(self) -> Mapping[str, Scope]:
+        """What each commitment is about, by id."""
+        return {one.id: one.scope for one in self.commitments}
+
 
 class _Entry(Protocol):
     def content(self) -> Content: ...
@@ -146,6 +163,8 @@ class Terms:
     later : tuple of PriceBook
         Books that came after `book` was frozen for the month, oldest first: their prices count where it has none for
         a SKU, and nowhere else.
+    earlier : EarlierMonths
+        What the earlier months of terms have billed: see `reaches_back_to`.
     """
 
     book: PriceBook
@@ -153,11 +172,16 @@ class Terms:
     currency: str
     period: Period
     later: tuple[PriceBook, ...] = ()
+    earlier: EarlierMonths = field(default_factory=EarlierMonths)
 
     @property
     def window(self) -> Window:
         """The month."""
-        return Window(self.period.start, self.period.end)
+        return self.window_of(self.period)
+
+    def window_of(self, period: Period) -> Window:
+        """A month's instants for the customer."""
+        return Window(period.start, period.end)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.
@@ -206,6 +230,8 @@ class Terms:
         price : Price or None
             None: the last one that holds in the month, if there is one. Usage that is rated upstream has none.
         """
+        if not any(book.has_tax_classes for book in (self.book, *self.later)):
+            return ""
         price = price or next(reversed(self.prices(sku)), None)
         if price is None:
             return self.book.class_by_sku.get(sku, "")
@@ -259,7 +285,29 @@ class Terms:
 
     def commitments(self) -> list[Commitment]:
         """The commitments that hold."""
-        return [c for c in self.book.commitments if c.concerns(self.customer_id, self.currency, self.period)]
+        return self._holding(self.book.commitments)
+
+    def limits(self) -> list[Limit]:
+        """The limits that hold."""
+        return self._holding(self.book.limits)
+
+    def _holding[T: Commitment | Limit](self, entries: Iterable[T]) -> list[T]:
+        mine = [one for one in entries if one.concerns(self.customer_id, self.currency)]
+        return [one for one in mine if one.schedule.holds_in(self.period, self.window_of)]
+
+    @property
+    def reaches_back_to(self) -> Period:
+        """The first month of the terms that the month belongs to: what was billed since then counts; often itself."""
+        return min((term.first for term in self._long_terms()), default=self.period)
+
+    @property
+    def reaches_on_to(self) -> Period:
+        """The last month of those terms: what is billed now counts until then."""
+        return max((term.last for term in self._long_terms()), default=self.period)
+
+    def _long_terms(self) -> Iterator[Term]:
+        for one in self._holding(self.book.beyond_a_month):
+            yield one.schedule.term(self.period, self.window_of)
 
 
 def _rank(price: Price) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from monthclose.domain.pricing.book import PriceBook
 from monthclose.domain.pricing.cell import Conditions, in_words
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 
 
 class Section(StrEnum):
@@ -22,6 +22,7 @@ class Section(StrEnum):
     DISCOUNT = "discount"
     COMMITMENT = "commitment"
     TAX_CLASS = "tax class"
+    LIMIT = "limit"
 
 
 class What(StrEnum):
@@ -46,7 +47,7 @@ class EntryChange:
     customers : tuple of str
         Whom it is for; empty: everybody. The own prices of several customers that change alike are one entry.
     skus : tuple of str
-        What a discount or a commitment is on; of a price, the SKU.
+        What a discount, a commitment or a limit is on; of a price, the SKU.
     before, after : sequence
         As in a price book's file; a price has one for each time that it holds.
     where : str
@@ -78,12 +79,13 @@ def book_changes(before: PriceBook, after: PriceBook) -> tuple[EntryChange, ...]
         (Section.FEE, before.fees, after.fees),
         (Section.DISCOUNT, before.discounts, after.discounts),
         (Section.COMMITMENT, before.commitments, after.commitments),
+        (Section.LIMIT, before.limits, after.limits),
     )
     found = [change for section, was, is_now in specials for change in _specials(section, was, is_now)]
     return (*found, *_classes(before, after), *_together(_prices(before, after)))
 
 
-type _Special = Fee | Discount | Commitment
+type _Special = Fee | Discount | Commitment | Limit
 
 
 def _specials(section: Section, before: Iterable[_Special], after: Iterable[_Special]) -> Iterator[EntryChange]:

@@ -6,7 +6,7 @@ parked).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -17,7 +17,8 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
 from monthclose.domain.pricing.sizes import Continuing, SizeContent, Sizes, read_sizes, sizes_content
 from monthclose.domain.usage import AsOf, UsageEvent
-from monthclose.ports import Books, Closes, UsageStore
+from monthclose.ports import Closes, UsageStore
+from monthclose.use_cases.invoices.term_history import TermHistory
 
 _MOST_MONTHS = 24
 """How many months without a document are bridged by their usage."""
@@ -33,16 +34,18 @@ class CarriedSizes:
         Reads the documents of months, those that have one.
     watermark : datetime
         Usage received until then counts.
-    months : mapping or None
-        The customer's months, where earlier or later ones are priced again: their documents may then say other sizes.
+    history : TermHistory
+        The customer's months.
+    again : bool
+        Whether months are priced that were billed before: documents of later ones may say other sizes of them.
     """
 
     customer: Customer
     usage: UsageStore
-    books: Books
     documents: Callable[[Iterable[CustomerMonth]], list[Draft]]
     watermark: datetime
-    months: Mapping[Period, CustomerMonth] | None = None
+    history: TermHistory
+    again: bool = False
     _ends: dict[Period, Sizes] = field(default_factory=dict)
     """The sizes at the end of months that were priced here."""
     _read: dict[Period, list[Draft]] = field(default_factory=dict)
@@ -60,9 +63,10 @@ class CarriedSizes:
         """Whether a month that was priced here ends with other sizes than the documents say."""
         return month in self._ends and self._ends[month] != (self._said(month) or {})
 
-    def next_began_otherwise(self, period: Period, closes: Closes) -> bool:
-        """Whether a month ends with other sizes than its next one, whose close has begun, could begin with."""
-        return bool(self.content()) and closes.get(period.next) is not None and self.changed(period)
+    def to_price_again(self, period: Period, closes: Closes) -> list[str]:
+        """Name the month after one, if its close has begun with other sizes than that one ends with."""
+        began = bool(self.content()) and closes.get(period.next) is not None
+        return [str(period.next)] if began and self.changed(period) else []
 
     def content(self) -> dict[str, list[SizeContent]]:
         """The sizes at the end of the months that were priced here, for the document; nothing if all are empty."""
@@ -74,17 +78,13 @@ class CarriedSizes:
         if month in self._ends:
             return self._ends[month]
         newest = Period.parse(self.customer.sized_in) if self.customer.sized_in else None
-        if self.months is None and newest and newest > month:
-            self.months = self.books.months(self.customer.customer_id)
-        if self.months is None and newest is None:
+        if not self.again and newest is None:
             return {}
-        since, said = (newest, self._own(newest)) if self.months is None and newest else self._last_said(month)
+        if not self.again and newest and newest <= month:  # no later document can say more
+            documents = self.documents([self.history.months[newest]])
+            return self._followed(_sizes_in(documents, newest) or {}, newest, month, terms)
+        since, said = self._last_said(month)
         return self._followed(said, since, month, terms)
-
-    def _own(self, month: Period) -> Sizes:
-        """What the document of the newest month with sizes says."""
-        documents = self.documents([self.books.month(self.customer.customer_id, month)])
-        return _sizes_in(documents, month) or {}
 
     def _last_said(self, month: Period) -> tuple[Period, Sizes]:
         """Find the last month up to one whose sizes documents say."""
@@ -98,9 +98,7 @@ class CarriedSizes:
 
     def _said(self, month: Period) -> Sizes | None:
         """What documents say of a month's end: its own, or a later one that has priced it again."""
-        if self.months is None:
-            self.months = self.books.months(self.customer.customer_id)
-        for of, record in self.months.items():
+        for of, record in self.history.months.items():
             if of >= month and of not in self._read:
                 self._read[of] = self.documents([record])
         return _sizes_in([document for of, some in self._read.items() if of >= month for document in some], month)

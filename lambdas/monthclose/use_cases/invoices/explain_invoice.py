@@ -11,6 +11,7 @@ from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.buckets import SIZES
 from monthclose.domain.pricing.cell import in_words as attributes_in_words
+from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import in_words, recomputed
 from monthclose.domain.pricing.line import LineContent, LineKind
@@ -19,7 +20,7 @@ from monthclose.ports import UsageStore
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _FROM_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
-_NOT_FROM_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT)
+_NOT_FROM_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT, LineKind.OVERAGE, *MAXIMUM_MODELS)
 """Lines that no events belong to, even if their id equals a SKU."""
 
 

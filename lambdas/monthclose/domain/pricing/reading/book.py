@@ -15,12 +15,14 @@ from monthclose.domain.pricing.reading.special import (
     COMMITMENT_FIELDS,
     DISCOUNT_FIELDS,
     FEE_FIELDS,
+    LIMIT_FIELDS,
     read_commitment,
     read_discount,
     read_fee,
+    read_limit,
 )
 from monthclose.domain.pricing.reading.tax_classes import TAX_CLASS_FIELDS, read_tax_class
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass
 
 _SETTINGS = frozenset({"cap_hours"})
@@ -32,6 +34,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "discounts": DISCOUNT_FIELDS,
     "commitments": COMMITMENT_FIELDS,
     "tax_classes": TAX_CLASS_FIELDS,
+    "limits": LIMIT_FIELDS,
 }
 _SECTIONS = (*_FIELDS, "settings")
 _MOST_SHOWN = 10
@@ -50,7 +53,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
     """Read a whole price book.
 
     Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`,
-    `tax_classes`, and `settings` with `cap_hours`.
+    `limits`, `tax_classes`, and `settings` with `cap_hours`.
 
     Raises
     ------
@@ -71,6 +74,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         discounts=reader.named(reader.section("discounts", read_discount)),
         commitments=reader.named(reader.section("commitments", read_commitment)),
         tax_classes=reader.tax_classes(),
+        limits=reader.named(reader.section("limits", read_limit)),
     )
     if reader.mistakes:
         raise PriceBookError(reader.mistakes)
@@ -124,7 +128,7 @@ class _Reader:
                 self.mistakes.append(f"{label}: {error}")
         return done
 
-    def named[T: Fee | Discount | Commitment | TaxClass](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
+    def named[T: Fee | Discount | Commitment | Limit | TaxClass](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
         """Take entries whose ids must differ."""
         seen: dict[str, str] = {}
         for label, entry in entries:
