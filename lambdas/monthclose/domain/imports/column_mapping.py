@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monthclose.domain.attributes import FIELD, PREFIX
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.file_options import FileOptions, Hints
 from monthclose.domain.imports.numerals import COMMA, POINT, with_point
@@ -11,28 +12,47 @@ from monthclose.domain.imports.times import read_time
 
 @dataclass(frozen=True, slots=True)
 class FileSchema:
-    """The fields of one kind of file; each required one needs a column or a default."""
+    """The fields of one kind of file; each required one needs a column or a default.
+
+    Parameters
+    ----------
+    prefix : str
+        What the names of fields begin with that each file may have as many of as it likes; empty if there are none.
+    """
 
     name: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
+    prefix: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
         """All fields."""
         return (*self.required, *self.optional)
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a field."""
+        return name in self.fields or self.is_open(name)
+
+    def is_open(self, name: str) -> bool:
+        """Whether a field is one of those that a file may have as many of as it likes."""
+        return bool(self.prefix) and name.startswith(self.prefix)
+
 
 CUSTOMERS = FileSchema(
     "customers",
     ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
-    ("country", "payment_customer", "region", "tax_id", "address", "language"),
+    (
+        *("country", "payment_customer", "region", "tax_id", "address", "language"),
+        *("invoice_emails", "dunning_emails", "contact", "purchase_order", "cost_centre", "payer"),
+    ),
 )
 PRICES = FileSchema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
 USAGE = FileSchema(
     "usage",
     ("customer_id", "sku", "quantity", "time"),
-    ("event_id", "unit_price", "description", "resource", "replaces", "currency"),
+    ("event_id", "unit_price", "description", "resource", "replaces", "currency", FIELD),
+    PREFIX,
 )
 NUMBERS = ("quantity", "unit_price")
 """The fields that are numbers, in whatever kind of file."""
@@ -72,6 +92,8 @@ class ColumnMapping:
         Of its times; empty if nobody has said.
     only, without : mapping
         Values by column: rows that do not have the former, or have the latter, are left out.
+    open_prefix : str
+        Where rows may have other columns than the first ones: the fields that each row may have more of begin so.
     """
 
     columns: Mapping[str, str]
@@ -81,6 +103,7 @@ class ColumnMapping:
     time_format: str = ""
     only: Mapping[str, str] = field(default_factory=dict)
     without: Mapping[str, str] = field(default_factory=dict)
+    open_prefix: str = ""
 
     @classmethod
     def resolve(
@@ -112,7 +135,8 @@ class ColumnMapping:
         for name, column in mapped.items():
             if column not in columns:
                 raise LayoutError(f"there is no column {column!r} (for {name})", columns)
-        found = {name: mapped.get(name, name) for name in schema.fields if mapped.get(name, name) in columns}
+        names = dict.fromkeys((*schema.fields, *mapped, *(column for column in columns if schema.is_open(column))))
+        found = {name: mapped.get(name, name) for name in names if mapped.get(name, name) in columns}
         twice = [column for column in found.values() if columns.count(column) > 1]
         if twice:
             raise LayoutError(f"the column {twice[0]!r} appears twice", columns)
@@ -134,6 +158,7 @@ class ColumnMapping:
             options.time_format,
             dict(options.only),
             dict(options.without),
+            schema.prefix if open_ended else "",
         )
 
     def left_out(self, cells: Mapping[str, str]) -> str:
@@ -166,6 +191,9 @@ class ColumnMapping:
             value = cells.get(column, "").strip()
             if value:
                 values[name] = value
+        if self.open_prefix:
+            more = (name for name in cells if name.startswith(self.open_prefix) and name not in values)
+            values.update({name: value for name in more if (value := cells[name].strip())})
         if self.decimal == COMMA:
             for name in NUMBERS:
                 if name in values:
@@ -185,7 +213,7 @@ def check_fields(schema: FileSchema, options: FileOptions) -> None:
         One is not.
     """
     for name in (*options.mapped, *options.defaults):
-        if name not in schema.fields:
+        if not schema.has(name):
             raise UserMistakeError(
                 f"a {schema.name} file has no field {name!r}; its fields are {_listed(schema.fields)}"
             )
