@@ -127,9 +127,9 @@ def _each(schedule: Schedule) -> str:
     return f"a {schedule.length}{' of the calendar' if schedule.calendar else ''}"
 
 
-def schedule_in_words(schedule: Schedule) -> str:
+def schedule_in_words(schedule: Schedule, calendar: BillingCalendar) -> str:
     """Say when something holds that may begin or end within a month; nothing if it always does."""
-    return " ".join(filter(None, (months_in_words(schedule.months), valid_in_words(schedule.valid))))
+    return " ".join(filter(None, (months_in_words(schedule.months), valid_in_words(schedule.valid, calendar))))
 
 
 def rule_in_words(rule: TaxRule) -> str:

@@ -61,9 +61,9 @@ def show(request: Request) -> Response:
         (title, entries)
         for title, found in (
             ("Fees", _fees(book, period, customer, calendar)),
-            ("Discounts", _discounts(book, period, customer)),
-            ("Minimum commitments", _commitments(book, period, customer)),
-            ("Maximums", _limits(book, period, customer)),
+            ("Discounts", _discounts(book, period, customer, calendar)),
+            ("Minimum commitments", _commitments(book, period, customer, calendar)),
+            ("Maximums", _limits(book, period, customer, calendar)),
         )
         if (entries := _found(found, wanted)[:ENTRIES_A_PAGE])
     ]
@@ -124,7 +124,7 @@ def _found(entries: Iterable[Entry], wanted: str) -> list[Entry]:
 
 
 def _prices(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
-    terms, month = _terms(book, period, customer), _month(period, calendar)
+    terms, month = _terms(book, period, customer, calendar), _month(period, calendar)
     if terms:
         found = [price for sku in sorted(book.currencies) for price in terms.prices(sku)]
     else:
@@ -145,7 +145,7 @@ def _month(period: Period, calendar: BillingCalendar) -> Window:
 
 
 def _fees(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
-    terms, month = _terms(book, period, customer), _month(period, calendar)
+    terms, month = _terms(book, period, customer, calendar), _month(period, calendar)
     due = [fee for fee, _ in terms.fees()] if terms else [fee for fee in book.fees if overlap(fee.valid, month)]
     return [
         _special(
@@ -160,8 +160,8 @@ def _fees(book: PriceBook, period: Period, customer: Customer | None, calendar: 
     ]
 
 
-def _discounts(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
-    terms = _terms(book, period, customer)
+def _discounts(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
+    terms = _terms(book, period, customer, calendar)
     holding = terms.discounts() if terms else [one for one in book.discounts if period in one.months]
     say = words.discount_in_words
     return [
@@ -170,25 +170,27 @@ def _discounts(book: PriceBook, period: Period, customer: Customer | None) -> li
     ]
 
 
-def _commitments(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
-    terms = _terms(book, period, customer)
+def _commitments(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
+    terms = _terms(book, period, customer, calendar)
     holding = terms.commitments() if terms else [one for one in book.commitments if one.schedule.holds_in(period)]
-    return [_scheduled(one, words.commitment_in_words(one)) for one in holding]
+    return [_scheduled(one, words.commitment_in_words(one), calendar) for one in holding]
 
 
-def _limits(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
-    terms = _terms(book, period, customer)
+def _limits(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
+    terms = _terms(book, period, customer, calendar)
     holding = terms.limits() if terms else [one for one in book.limits if one.schedule.holds_in(period)]
-    return [_scheduled(one, words.limit_in_words(one)) for one in holding]
+    return [_scheduled(one, words.limit_in_words(one), calendar) for one in holding]
 
 
-def _scheduled(one: Commitment | Limit, what: str) -> Entry:
-    when = words.schedule_in_words(one.schedule)
+def _scheduled(one: Commitment | Limit, what: str, calendar: BillingCalendar) -> Entry:
+    when = words.schedule_in_words(one.schedule, calendar)
     return _special(one.id, one.description, what, one.currency, one.customers, when)
 
 
-def _terms(book: PriceBook, period: Period, customer: Customer | None) -> Terms | None:
-    return Terms(book, customer.customer_id, customer.currency, period) if customer else None
+def _terms(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> Terms | None:
+    if customer is None:
+        return None
+    return Terms(book, customer.customer_id, customer.currency, period, within=_month(period, calendar))
 
 
 def _special(code: str, description: str, what: str, currency: str, customers: Sequence[str], when: str) -> Entry:

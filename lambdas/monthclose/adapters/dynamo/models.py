@@ -105,11 +105,13 @@ class CustomerItem(Model):
     held_by = UnicodeAttribute(default="")
     last_invoiced_minor = NumberAttribute(default=0)
     carried_minor = NumberAttribute(default=0)
+    carried_by_class = JSONAttribute(default=dict)
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
     zones = JSONAttribute(null=True)
     cycles = JSONAttribute(null=True)
     fees_ahead = UnicodeAttribute(null=True)
+    sized_in = UnicodeAttribute(default="")
     version = NumberAttribute(default=0)
 
 

@@ -116,6 +116,8 @@ class Customer:
         Total of their latest invoice: the plan expects a similar one, and charges large ones first.
     carried_minor : int
         Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
+    carried_by_class : mapping
+        What of them has a tax class, by class; the rest has none.
     dead_address : str
         The e-mail addresses that take no e-mails of ours, with spaces between them: one bounced for good, or its reader
         complained. An import of other addresses ends that.
@@ -127,6 +129,8 @@ class Customer:
         The last period whose fees an invoice has billed in advance; empty if none has.
     zones : tuple of ZoneSince
         The time zones that they have had, once theirs has changed; empty before.
+    sized_in : str
+        The newest month whose document has sizes that the next one begins with; empty if none has.
     version : int
         Fences every write; 0 means not stored yet.
 
@@ -158,11 +162,13 @@ class Customer:
     held_by: str = ""
     last_invoiced_minor: int = 0
     carried_minor: int = 0
+    carried_by_class: Mapping[str, int] = field(default_factory=dict)
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
     cycles: Cycles = ()
     fees_ahead: str = ""
     zones: Zones = ()
+    sized_in: str = ""
     version: int = 0
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NotRequired, Required, TypedDict
 
 from monthclose.domain.pricing.line import LineContent
+from monthclose.domain.pricing.sizes import SizeContent
 
 
 class SellerContent(TypedDict, total=False):
@@ -87,6 +88,8 @@ class MadeFrom(TypedDict, total=False):
     """By period that it bills, the first instant and the first one after it, where they are not the period's in UTC."""
     fees_ahead: str
     """The period whose fees it bills in advance."""
+    sizes: Mapping[str, list[SizeContent]]
+    """By month, the sizes at its end that the next month begins with."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
     to_price_again: list[str]

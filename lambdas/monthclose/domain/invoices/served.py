@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from monthclose.domain.calendar import BillingCalendar, local
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.draft_content import MadeFrom
 from monthclose.domain.period import Period
+from monthclose.domain.pricing import Terms
 from monthclose.domain.pricing.aggregation import Window
 
 
@@ -59,6 +61,18 @@ def served(customer: Customer, period: Period, calendar: BillingCalendar) -> Ser
         Window(calendar.start(period, zones), calendar.end(period, zones)),
         calendar.zone_on(days.end, zones),
     )
+
+
+def placed(terms: Terms, customer: Customer, period: Period, calendar: BillingCalendar) -> Terms:
+    """Give terms the time that a period of a customer's is.
+
+    Raises
+    ------
+    ParkCustomerError
+        As `served`.
+    """
+    window, month, zone = served(customer, period, calendar)
+    return replace(terms, period=period, within=window, whole=month, zone=zone)
 
 
 def served_in(document: MadeFrom, period: Period) -> Window:
