@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monthclose.domain.calendar import (
+    IN_UTC,
     BillingCalendar,
     EarlierZone,
     Zones,
@@ -104,8 +105,8 @@ def test_each_hour_of_the_day_on_which_the_clocks_go_back_is_there_once() -> Non
 @pytest.mark.parametrize(
     ("local_time", "said"),
     [
-        (datetime(2026, 10, 25, 2, 30), "there are two such times in Europe/Berlin"),
-        (datetime(2027, 3, 28, 2, 30), "there is no such time in Europe/Berlin"),
+        (datetime(2026, 10, 25, 2, 30), "time exists twice in Europe/Berlin"),
+        (datetime(2027, 3, 28, 2, 30), "time does not exist in Europe/Berlin"),
     ],
 )
 def test_a_local_time_that_the_clocks_leave_out_or_repeat_is_refused(local_time: datetime, said: str) -> None:
@@ -192,3 +193,10 @@ def test_a_period_that_still_runs_somewhere_is_not_over() -> None:
     calendar.require_over(october, over)
     assert calendar.last_over(over) == october
     assert calendar.last_over(over - _INSTANT) == october.previous
+
+
+def test_a_period_can_be_closed_from_its_end_and_not_a_moment_before() -> None:
+    october = Period(2026, 10)
+    IN_UTC.require_over(october, october.end)
+    with pytest.raises(UserMistakeError, match=r"2026-10 is not over yet .* can be closed is 2026-09"):
+        IN_UTC.require_over(october, october.end - _INSTANT)

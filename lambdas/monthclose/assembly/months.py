@@ -98,6 +98,7 @@ class MonthUseCases(CustomerUseCases):
             lambda: self.ports.column_files,  # importing what reads them takes a while
             settings.drop,
             settings.max_rejected_percent,
+            settings.calendar.zone,
         )
 
     @cached_property

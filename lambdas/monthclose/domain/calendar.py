@@ -24,7 +24,7 @@ PLAIN = "UTC"
 """The zone that everything goes by unless a setting says otherwise."""
 FARTHEST_AHEAD = timedelta(hours=14)
 """No zone's midnight comes earlier than this before UTC's (Pacific/Kiritimati)."""
-_DAY = timedelta(days=1)
+_DAY, _NONE = timedelta(days=1), timedelta(0)
 
 
 class EarlierZone(NamedTuple):
@@ -214,12 +214,13 @@ def instant(local: datetime, zone: str) -> datetime:
     UserMistakeError
         There is no such time in the zone or there are two, as the clocks change.
     """
-    first, second = (local.replace(tzinfo=zone_named(zone), fold=fold).astimezone(UTC) for fold in (0, 1))
-    if first > second:
-        raise UserMistakeError(f"there is no such time in {zone}: the clocks go forward")
-    if first < second:
-        raise UserMistakeError(f"there are two such times in {zone}: the clocks go back; write the offset from UTC")
-    return first
+    first, second = (local.replace(tzinfo=zone_named(zone), fold=fold) for fold in (0, 1))  # PEP 495
+    before, after = first.utcoffset() or _NONE, second.utcoffset() or _NONE
+    if before > after:
+        raise UserMistakeError(f"time exists twice in {zone}, because clocks go back: write its offset, like +01:00")
+    if before < after:
+        raise UserMistakeError(f"time does not exist in {zone}, because clocks go forward")
+    return first.astimezone(UTC)
 
 
 def midnight(day: date, zone: str) -> datetime:

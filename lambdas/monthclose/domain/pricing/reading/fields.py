@@ -220,17 +220,22 @@ class Fields:
             except ValueError:
                 raise UserMistakeError(f"{name} {value!r} is not a date like 2026-10-01") from None
         if isinstance(value, datetime):
-            return self._said(value)
+            return self._said(name, value)
         if isinstance(value, date):
             return self._calendar.midnight(value)
         if value is None:
             return None
         raise UserMistakeError(f"{name} is not a date like 2026-10-01")
 
-    def _said(self, said: datetime) -> datetime:
+    def _said(self, name: str, said: datetime) -> datetime:
         if said.tzinfo is not None:
             return said.astimezone(UTC)
-        return self._calendar.instant(said) if said.time() != time() else self._calendar.midnight(said.date())
+        if said.time() == time():
+            return self._calendar.midnight(said.date())
+        try:
+            return self._calendar.instant(said)
+        except UserMistakeError as error:
+            raise UserMistakeError(f"{name}: {error}") from None
 
     def _month(self, name: str) -> Period | None:
         value = self._value(name)
