@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.cycles import period_after, period_before
@@ -133,7 +134,7 @@ class InvoiceDrafter:
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _history(self, customer: Customer) -> TermHistory:
-        return TermHistory(self.books, self.documents, customer.customer_id)
+        return TermHistory(self.books, self.documents, customer)
 
     def _sizes(
         self, customer: Customer, watermark: datetime, history: TermHistory, *, again: bool = False
@@ -230,10 +231,9 @@ class InvoiceDrafter:
             lines += adjusted
             if terms.reaches_on_to > month and adjusted:
                 history.add(adjusted, period, terms.currency)
-                waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
+                waiting = sorted({*waiting, *_following(customer, month, terms.reaches_on_to, period)})
             if sizes.changed(month):
-                following = period_after(customer.billing_cycles, month)
-                waiting = sorted({*waiting, *_between(following, following, period)})
+                waiting = sorted({*waiting, *islice(_following(customer, month, period, period), 1)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -269,8 +269,9 @@ class InvoiceDrafter:
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]
 
 
-def _between(first: Period, last: Period, before: Period) -> Iterator[Period]:
-    """List periods, from one to another, of those before a third."""
-    while first <= last and first < before:
-        yield first
-        first = first.next
+def _following(customer: Customer, month: Period, last: Period, before: Period) -> Iterator[Period]:
+    """List a customer's periods after one, up to another, of those before a third."""
+    following = period_after(customer.billing_cycles, month)
+    while following <= last and following < before:
+        yield following
+        following = period_after(customer.billing_cycles, following)
