@@ -147,6 +147,11 @@ class Readings:
         if before is None or event.quantity > before:
             readings[event.time] = event.quantity
 
+    @property
+    def by_resource(self) -> Mapping[str, Mapping[datetime, Decimal]]:
+        """Each resource's sizes by the time of their reading."""
+        return self._by_resource
+
     def weighted(self, window: Window, of: Callable[[Decimal], Decimal] = Decimal) -> Mapping[str, Decimal]:
         """Weight sizes (or what is made `of` them) with the microseconds for which they hold within a window."""
         return {resource: _weighted(readings, window, of) for resource, readings in self._by_resource.items()}

@@ -85,6 +85,11 @@ class PriceBook:
         return {identity: tuple(sorted(prices, key=lambda p: p.valid)) for identity, prices in found.items()}
 
     @cached_property
+    def due_unused(self) -> tuple[str, ...]:
+        """The SKUs that have a price of which something is due even from those who use nothing."""
+        return tuple(sorted({price.sku for price in self.prices if price.due_unused}))
+
+    @cached_property
     def currencies(self) -> Mapping[str, tuple[str, ...]]:
         """The currencies that each SKU has prices in."""
         found: dict[str, set[str]] = defaultdict(set)
@@ -134,6 +139,10 @@ class Terms:
         The customer's own prices go before the general ones, for as long as they hold. There may be none.
         """
         return self._in(self.book, sku)
+
+    def due_unused(self) -> list[str]:
+        """Find the SKUs of which something is due even if the customer uses nothing."""
+        return [sku for sku in self.book.due_unused if any(price.due_unused for price in self.prices(sku))]
 
     def later_prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU for those parts of the month that the frozen book has none for."""

@@ -10,7 +10,8 @@ from decimal import Decimal
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.exact import plain
-from monthclose.domain.pricing.models import Content, Flat, Model, PerUnit
+from monthclose.domain.pricing.models import Content, Flat, Model, PerUnit, Tiered
+from monthclose.domain.pricing.quantities import QuantityRule
 
 ALWAYS = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
@@ -33,6 +34,8 @@ class Price:
         The one customer whom it is for, before the general entry; empty for all.
     time_unit : str
         What sizes are weighted by (`time_weighted` only): one of `SECONDS`, or `month`.
+    rule : QuantityRule or None
+        What is made of the measured quantity before it is priced.
     """
 
     sku: str
@@ -46,6 +49,7 @@ class Price:
     valid: Window = ALWAYS
     customer: str = ""
     time_unit: str = "hour"
+    rule: QuantityRule | None = None
 
     @classmethod
     def plain(cls, sku: str, currency: str, unit_price: Decimal, unit: str = "", description: str = "") -> Price:
@@ -67,14 +71,21 @@ class Price:
         """Whether events must name their resource: a cap or a fee of nobody in particular would be wrong."""
         return self.by_resource or self.aggregation is Aggregation.UNIQUE
 
+    @property
+    def due_unused(self) -> bool:
+        """Whether something is due even from those who use nothing."""
+        return isinstance(self.model, Tiered) and self.model.flat_at_zero
+
     def unit_seconds(self, period: Period) -> int:
         """Length of the unit of time that sizes are weighted by."""
-        if self.time_unit == "month" or isinstance(self.model, Flat):
+        prorated = isinstance(self.model, Flat) or (isinstance(self.model, Tiered) and self.model.prorated)
+        if self.time_unit == "month" or prorated:
             return month_seconds(period)
         return SECONDS[self.time_unit]
 
     def content(self) -> Content:
         """The entry as in a price book's file."""
+        prorated = isinstance(self.model, Tiered) and self.model.prorated
         fields: Content = {
             "sku": self.sku,
             "currency": self.currency,
@@ -82,11 +93,12 @@ class Price:
             "unit": self.unit,
             "description": self.description,
             "aggregation": str(self.aggregation),
-            "time_unit": self.time_unit if self.aggregation is Aggregation.TIME_WEIGHTED else None,
+            "time_unit": self.time_unit if self.aggregation is Aggregation.TIME_WEIGHTED and not prorated else None,
             "free": plain(self.free) if self.free else None,
             "per_resource": self.per_resource or None,
             **window_content(self.valid),
             **self.model.content(),
+            **(self.rule.content() if self.rule else {}),
         }
         return {name: value for name, value in fields.items() if value not in (None, "")}
 

@@ -15,9 +15,11 @@ from monthclose.domain.pricing.book import Terms
 from monthclose.domain.pricing.deductions import with_deductions
 from monthclose.domain.pricing.exact import shown
 from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.held import HeldMeter
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
 from monthclose.domain.pricing.price import Price, month_seconds
 from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
+from monthclose.domain.pricing.transactions import TransactionMeter
 from monthclose.domain.usage import UsageEvent
 
 MOST_LINES = 15_000
@@ -115,6 +117,8 @@ class _Metered:
         self._later: dict[str, _Add] = {}
         self.adders: dict[str, _Add] = {}
         """By SKU: what takes its events."""
+        for sku in terms.due_unused():
+            self.adder(sku)
 
     def adder(self, sku: str) -> _Add:
         """Make what takes the events of a SKU that is seen for the first time."""
@@ -148,26 +152,43 @@ class _Metered:
             if quantity:
                 raise self._terms.no_price(sku, since)
         for price, own, whole in self._meters:
+            if isinstance(own, TransactionMeter | HeldMeter):
+                yield from self._priced_by_meter(price, own)
+                continue
             quantities = _pooled(own, price)
             wholes = _pooled(whole, price) if whole else {}
             free = Fraction(price.free)
             for resource in sorted(quantities):
-                used = max(min(free, quantities[resource]), Fraction(0))
+                measured = quantities[resource]
+                billed = price.rule.of_month(measured) if price.rule else measured
+                used = max(min(free, billed), Fraction(0))
                 free -= used
-                yield self._line(price, resource, quantities[resource], used, wholes.get(resource))
+                explanation = self._measured(price, measured, wholes.get(resource))
+                if used:
+                    explanation.add("allowance", free=used, quantity=billed, billable=billed - used)
+                price.model.explain(billed - used, explanation)
+                yield self._line(price, resource, billed, explanation)
 
-    def _line(
-        self, price: Price, resource: str, quantity: Fraction, free: Fraction, whole: Fraction | None
-    ) -> InvoiceLine:
+    def _priced_by_meter(self, price: Price, own: TransactionMeter | HeldMeter) -> Iterator[InvoiceLine]:
+        """Make the lines of what cannot be priced from its sum."""
+        for resource, quantity in sorted(_pooled(own, price).items()):
+            explanation = Explanation(month_seconds(self._terms.period))
+            own.explain(resource, explanation)
+            yield self._line(price, resource, quantity, explanation)
+
+    def _measured(self, price: Price, measured: Fraction, whole: Fraction | None) -> Explanation:
+        """Begin an explanation with how the quantity was found."""
         explanation = Explanation(month_seconds(self._terms.period))
         how = price.aggregation.replace("_", "-")
         if whole is not None:
-            explanation.add("shared", how=how, whole=whole, quantity=quantity)
+            explanation.add("shared", how=how, whole=whole, quantity=measured)
         elif price.aggregation is not Aggregation.SUM:
-            explanation.add("measured", how=how, quantity=quantity)
-        if free:
-            explanation.add("allowance", free=free, quantity=quantity, billable=quantity - free)
-        price.model.explain(quantity - free, explanation)
+            explanation.add("measured", how=how, quantity=measured)
+        if price.rule:
+            price.rule.explain(measured, explanation)
+        return explanation
+
+    def _line(self, price: Price, resource: str, quantity: Fraction, explanation: Explanation) -> InvoiceLine:
         return InvoiceLine(
             sku=price.sku,
             description=price.description or price.sku,

@@ -13,7 +13,11 @@ from typing import NamedTuple, Protocol
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Aggregation, Meter, Readings, SumMeter, UniqueMeter, Window, meter
+from monthclose.domain.pricing.held import HeldMeter
+from monthclose.domain.pricing.models import Tiered
 from monthclose.domain.pricing.price import Price
+from monthclose.domain.pricing.quantities import EachEvent
+from monthclose.domain.pricing.transactions import PerTransaction, TransactionMeter
 from monthclose.domain.usage import UsageEvent
 
 _PLACES = 10**9
@@ -64,8 +68,13 @@ def meters(prices: Sequence[Price], period: Period) -> tuple[list[Metered], list
 
 
 def _meter(price: Price, period: Period) -> Meter:
-    unit = price.unit_seconds(period)
-    return meter(price.aggregation, price.valid, by_resource=price.by_resource, unit_seconds=unit)
+    unit, model = price.unit_seconds(period), price.model
+    if isinstance(model, PerTransaction):
+        return TransactionMeter(model, by_resource=price.by_resource)
+    if isinstance(model, Tiered) and model.prorated:
+        return HeldMeter(model, price.valid, unit, price.free, by_resource=price.by_resource)
+    own = meter(price.aggregation, price.valid, by_resource=price.by_resource, unit_seconds=unit)
+    return EachEvent(price.rule, own) if price.rule and price.rule.each_event else own
 
 
 class SharedMeter:
