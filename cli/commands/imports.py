@@ -22,7 +22,7 @@ from monthclose.domain.imports.column_mapping import CUSTOMERS, PRICES, USAGE, C
 from monthclose.domain.imports.intake import Reject, Row, Tally
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.pricing.reading import read_book
-from monthclose.domain.tax.tax_table import new_tax_table
+from monthclose.domain.tax.reading import new_tax_table
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks
 from monthclose.use_cases.imports.check_billable import unbillable_in_words
@@ -188,7 +188,8 @@ def _import_book(
     tally = work() if options.check else recorded_import(system, PRICES.name, file, options.by, work, _price_book)
     if not tally.taken:
         raise UserMistakeError(
-            f"{file.name} has no entries\na price book has [[prices]], [[fees]], [[discounts]] or [[commitments]]"
+            f"{file.name} has no entries\n"
+            "a price book has [[prices]], [[fees]], [[discounts]], [[commitments]] or [[limits]]"
         )
     spent, in_json = time.monotonic() - began, options.in_json
     summarise(PRICES, file, tally, file, spent, in_json=in_json, check=options.check, more=pricing.as_json)

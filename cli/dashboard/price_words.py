@@ -1,4 +1,4 @@
-"""Prices, fees, discounts, commitments and tax rates in words, as people read them."""
+"""Prices, fees, discounts, commitments, limits and tax rates in words, as people read them."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -8,7 +8,8 @@ from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.models import Flat, Graduated, Model, Package, Percentage, PerUnit, Tier, Volume
 from monthclose.domain.pricing.price import ALWAYS, Price
 from monthclose.domain.pricing.quantities import Rounding
-from monthclose.domain.pricing.special import Commitment, Discount, Fee, Months
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.term import Months, Schedule
 from monthclose.domain.pricing.transactions import PerTransaction
 from monthclose.domain.tax.tax_table import TaxRule
 
@@ -125,9 +126,27 @@ def discount_in_words(discount: Discount) -> str:
 
 
 def commitment_in_words(commitment: Commitment) -> str:
-    """Say what is the least that a customer pays, and for what."""
-    least = f"at least {amount(commitment.minimum, commitment.currency)} a month"
-    return f"{least} for {', '.join(commitment.skus) or 'everything'}"
+    """Say what is the least that a customer pays, for what, and what more than that costs."""
+    least = f"at least {amount(commitment.minimum, commitment.currency)} {_each(commitment.schedule)}"
+    above = "" if commitment.overage is None else f"; what is above it costs {_plain(commitment.overage)} times as much"
+    return f"{least} for {commitment.scope.in_words()}{above}"
+
+
+def limit_in_words(limit: Limit) -> str:
+    """Say what is the most that a customer pays, and for what."""
+    most = f"at most {amount(limit.maximum, limit.currency)} {_each(limit.schedule)}"
+    each = " for each resource" if limit.per_resource else ""
+    before = ", before discounts" if limit.before_discounts else ""
+    return f"{most} for {limit.scope.in_words()}{each}{before}"
+
+
+def _each(schedule: Schedule) -> str:
+    return f"a {schedule.length}{' of the calendar' if schedule.calendar else ''}"
+
+
+def schedule_in_words(schedule: Schedule) -> str:
+    """Say when something holds that may begin or end within a month; nothing if it always does."""
+    return " ".join(filter(None, (months_in_words(schedule.months), valid_in_words(schedule.valid))))
 
 
 def rule_in_words(rule: TaxRule) -> str:

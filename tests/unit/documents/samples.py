@@ -9,7 +9,8 @@ from monthclose.domain.invoices.credit_note import draft_credit_note
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.money import Money
-from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate
 from tests.unit.any import OCTOBER, TODAY
 
 SELLER = Seller(

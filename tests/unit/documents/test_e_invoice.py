@@ -22,7 +22,8 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine
 from monthclose.domain.money import Money
-from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Taxable, Taxation, TaxCategory, TaxRate
 from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, credit_note_for, sample
 
 E_INVOICES = FacturX()
@@ -149,7 +150,7 @@ def test_a_line_that_is_not_quantity_times_price_is_one_unit_at_its_amount(broke
 
 
 def _of(line: DocumentLine) -> InvoiceDocument:
-    sums = taxed([Money(line.amount_minor, "EUR")], Taxation((VAT,)), "EUR")
+    sums = taxed([Taxable(Money(line.amount_minor, "EUR"))], Taxation((VAT,)), "EUR")
     return replace(sample(), lines=(line,), taxes=sums.lines, total_minor=sums.total.minor)
 
 

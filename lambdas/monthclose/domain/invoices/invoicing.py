@@ -72,11 +72,14 @@ def account_after(customer: Customer, draft: Draft) -> Customer:
     """Remove from an account what a draft has taken up: what was carried over, and the late usage that it prices.
 
     A note of late usage that is newer than the draft stays, and so does one of usage that the draft had to leave.
+    Months that have counted the draft's month in a term are noted, too.
     """
     covered: Mapping[str, str] = draft.get("late_usage", {})
     noted = {period: since for period, since in customer.late_usage.items() if covered.get(period) != since}
     if draft.get("usage_left"):
         noted.setdefault(draft["period"], draft["usage_until"])
+    for period in draft.get("to_price_again", ()):
+        noted.setdefault(period, draft["usage_until"])
     taken = sum(line["amount_minor"] for line in draft["lines"] if line.get("kind") == LineKind.CARRIED)
     if draft.get("replaces"):
         taken = 0  # the invoice that it replaces took it off

@@ -60,7 +60,8 @@ def adjustments(
 
 
 def _key(line: LineContent) -> _Key:
-    return (line["model"], line["sku"], line.get("resource", ""), line["unit_price"] or "", line.get("from", ""))
+    of_price = (line["model"], line["sku"], line.get("resource", ""), line["unit_price"] or "", line.get("from", ""))
+    return (*of_price, line.get("tax_class", ""))
 
 
 def _together(one: InvoiceLine, other: InvoiceLine) -> InvoiceLine:
@@ -98,4 +99,5 @@ def _line_of(content: LineContent, currency: str) -> InvoiceLine:
         amount=Money(0, currency),
         model=content["model"],
         resource=content.get("resource", ""),
+        tax_class=content.get("tax_class", ""),
     )

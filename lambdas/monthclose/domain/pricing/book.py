@@ -1,22 +1,26 @@
-"""The price book: every price, fee, discount and commitment, and what of it holds for one customer's month."""
+"""The price book: prices, fees, discounts, commitments, limits and tax classes, and what holds for one customer."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Protocol
 
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price, overlap, painted_over
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
+from monthclose.domain.pricing.term import Length, Term
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class PriceBook:
     fees: tuple[Fee, ...] = ()
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
+    tax_classes: tuple[TaxClass, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     @classmethod
     def of(cls, prices: Iterable[Price]) -> PriceBook:
@@ -37,7 +43,7 @@ class PriceBook:
         """Lay another book over this one.
 
         A price holds from now on where it says it does, and the one that held there before holds before and after;
-        fees, discounts and commitments replace those of the same id.
+        fees, discounts, commitments and limits replace those of the same id.
         """
         by_identity: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
         for price in self.prices:
@@ -49,15 +55,22 @@ class PriceBook:
             fees=_replaced(self.fees, additions.fees),
             discounts=_replaced(self.discounts, additions.discounts),
             commitments=_replaced(self.commitments, additions.commitments),
+            tax_classes=merged_classes(self.tax_classes, additions.tax_classes),
+            limits=_replaced(self.limits, additions.limits),
         )
 
     def filled_in(self, price: Price) -> Price:
-        """Give a price the texts that it lacks and that the last one of its kind here has."""
+        """Give a price the texts and the tax class that it lacks and that the last one of its kind here has."""
         before = self.by_identity.get(price.identity)
         if not before:
             return price
         unit = before[-1].unit if before[-1].aggregation == price.aggregation else ""
-        return replace(price, unit=price.unit or unit, description=price.description or before[-1].description)
+        return replace(
+            price,
+            unit=price.unit or unit,
+            description=price.description or before[-1].description,
+            tax_class=price.tax_class or before[-1].tax_class,
+        )
 
     def content(self) -> Mapping[str, list[Content]]:
         """The book as in its file."""
@@ -66,6 +79,8 @@ class PriceBook:
             "fees": self.fees,
             "discounts": self.discounts,
             "commitments": self.commitments,
+            "tax_classes": self.tax_classes,
+            "limits": self.limits,
         }
         return {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
 
@@ -88,6 +103,17 @@ class PriceBook:
     def due_unused(self) -> tuple[str, ...]:
         """The SKUs that have a price of which something is due even from those who use nothing."""
         return tuple(sorted({price.sku for price in self.prices if price.due_unused}))
+
+    @cached_property
+    def class_by_sku(self) -> Mapping[str, str]:
+        """The tax classes that `[[tax_classes]]` give to SKUs."""
+        return {sku: entry.id for entry in self.tax_classes for sku in entry.skus}
+
+    @cached_property
+    def has_tax_classes(self) -> bool:
+        """Whether anything in it has one."""
+        entries: Iterable[Price | Fee | Commitment] = chain(self.prices, self.fees, self.commitments)
+        return bool(self.tax_classes) or any(entry.tax_class for entry in entries)
 
     @cached_property
     def currencies(self) -> Mapping[str, tuple[str, ...]]:
@@ -120,6 +146,8 @@ class Terms:
     later : tuple of PriceBook
         Books that came after `book` was frozen for the month, oldest first: their prices count where it has none for
         a SKU, and nowhere else.
+    earlier : EarlierMonths
+        What the earlier months of terms have billed: see `reaches_back_to`.
     """
 
     book: PriceBook
@@ -127,11 +155,16 @@ class Terms:
     currency: str
     period: Period
     later: tuple[PriceBook, ...] = ()
+    earlier: EarlierMonths = field(default_factory=EarlierMonths)
 
     @property
     def window(self) -> Window:
         """The month."""
-        return Window(self.period.start, self.period.end)
+        return self.window_of(self.period)
+
+    def window_of(self, period: Period) -> Window:
+        """A month's instants for the customer."""
+        return Window(period.start, period.end)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.
@@ -153,6 +186,26 @@ class Terms:
         for price in frozen:
             found = painted_over(found, price)
         return [price for price in found if price not in frozen]
+
+    def tax_class(self, sku: str, price: Price | None = None) -> str:
+        """Find a SKU's tax class; empty if it has none.
+
+        That of its price; or, of a customer's own price, that of the general one at that time; or that of the SKU.
+
+        Parameters
+        ----------
+        price : Price or None
+            None: the last one that holds in the month, if there is one. Usage that is rated upstream has none.
+        """
+        price = price or next(reversed(self.prices(sku)), None)
+        if price is None:
+            return self.book.class_by_sku.get(sku, "")
+        if price.tax_class:
+            return price.tax_class
+        general = self._within(self.book, sku, "") if price.customer else []
+        of_general = next((one.tax_class for one in general if one.valid.holds_at(price.valid.start)), "")
+        books = (self.book, *self.later)
+        return of_general or next((found for book in books if (found := book.class_by_sku.get(sku))), "")
 
     def no_price(self, sku: str, time: datetime) -> ParkCustomerError:
         """Say that a SKU has no price at a time, and what to do: the customer waits for a person."""
@@ -193,4 +246,29 @@ class Terms:
 
     def commitments(self) -> list[Commitment]:
         """The commitments that hold."""
-        return [c for c in self.book.commitments if c.concerns(self.customer_id, self.currency, self.period)]
+        return self._holding(self.book.commitments)
+
+    def limits(self) -> list[Limit]:
+        """The limits that hold."""
+        return self._holding(self.book.limits)
+
+    def _holding[T: Commitment | Limit](self, entries: Iterable[T]) -> list[T]:
+        mine = [one for one in entries if one.concerns(self.customer_id, self.currency)]
+        return [one for one in mine if one.schedule.holds_in(self.period, self.window_of)]
+
+    @property
+    def reaches_back_to(self) -> Period:
+        """The first month of the terms that the month belongs to: what was billed since then counts; often itself."""
+        return min((term.first for term in self._long_terms()), default=self.period)
+
+    @property
+    def reaches_on_to(self) -> Period:
+        """The last month of those terms: what is billed now counts until then."""
+        return max((term.last for term in self._long_terms()), default=self.period)
+
+    def _long_terms(self) -> Iterator[Term]:
+        entries: tuple[Commitment | Limit, ...] = (*self.book.limits, *self.book.commitments)
+        for one in entries:
+            mine = one.term is not Length.MONTH and one.concerns(self.customer_id, self.currency)
+            if mine and one.schedule.holds_in(self.period, self.window_of):
+                yield one.schedule.term(self.period, self.window_of)

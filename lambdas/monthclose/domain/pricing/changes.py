@@ -10,7 +10,7 @@ from typing import Any
 from monthclose.domain.pricing.book import PriceBook
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 
 
 class Section(StrEnum):
@@ -20,6 +20,8 @@ class Section(StrEnum):
     FEE = "fee"
     DISCOUNT = "discount"
     COMMITMENT = "commitment"
+    TAX_CLASS = "tax class"
+    LIMIT = "limit"
 
 
 class What(StrEnum):
@@ -44,7 +46,7 @@ class EntryChange:
     customers : tuple of str
         Whom it is for; empty: everybody. The own prices of several customers that change alike are one entry.
     skus : tuple of str
-        What a discount or a commitment is on; of a price, the SKU.
+        What a discount, a commitment or a limit is on; of a price, the SKU.
     before, after : sequence
         As in a price book's file; a price has one for each time that it holds.
     """
@@ -73,12 +75,13 @@ def book_changes(before: PriceBook, after: PriceBook) -> tuple[EntryChange, ...]
         (Section.FEE, before.fees, after.fees),
         (Section.DISCOUNT, before.discounts, after.discounts),
         (Section.COMMITMENT, before.commitments, after.commitments),
+        (Section.LIMIT, before.limits, after.limits),
     )
     found = [change for section, was, is_now in specials for change in _specials(section, was, is_now)]
-    return (*found, *_together(_prices(before, after)))
+    return (*found, *_classes(before, after), *_together(_prices(before, after)))
 
 
-type _Special = Fee | Discount | Commitment
+type _Special = Fee | Discount | Commitment | Limit
 
 
 def _specials(section: Section, before: Iterable[_Special], after: Iterable[_Special]) -> Iterator[EntryChange]:
@@ -99,6 +102,16 @@ def _specials(section: Section, before: Iterable[_Special], after: Iterable[_Spe
             contents,
             [entry.content()],
         )
+
+
+def _classes(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:
+    known = {entry.id: entry for entry in before.tax_classes}
+    for entry in after.tax_classes:
+        was = known.get(entry.id)
+        if was != entry:
+            contents = [old.content() for old in (was,) if old]
+            what, now = What.CHANGED if was else What.NEW, [entry.content()]
+            yield EntryChange(Section.TAX_CLASS, entry.id, "", what, (), entry.skus, "", contents, now)
 
 
 def _prices(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:

@@ -1,7 +1,9 @@
 """A line of an invoice."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,7 +16,15 @@ from monthclose.domain.pricing.explanation import Step
 
 _OptionalEntries = TypedDict(
     "_OptionalEntries",
-    {"kind": str, "resource": str, "period": str, "from": str, "until": str, "steps": list[Step]},
+    {
+        "kind": str,
+        "resource": str,
+        "period": str,
+        "from": str,
+        "until": str,
+        "steps": list[Step],
+        "tax_class": str,
+    },
     total=False,
 )  # written as a call because `from` is a keyword
 
@@ -47,6 +57,10 @@ class LineKind(StrEnum):
     DISCOUNT = "discount"
     COMMITMENT = "commitment"
     """The true-up to a minimum commitment."""
+    OVERAGE = "overage"
+    """What is charged on top for what is above a commitment."""
+    MAXIMUM = "maximum"
+    """What is taken off because it is above a maximum."""
     ADJUSTMENT = "adjustment"
     """Of an earlier month, for usage that came after that month's close."""
     BILLED = "billed"
@@ -75,6 +89,8 @@ class InvoiceLine:
         The month that it is for, if not the invoice's.
     steps : tuple
         How the amount came about (see `explanation`).
+    tax_class : str
+        Which rates of the tax table it has; empty: those of what has none.
     """
 
     sku: str
@@ -90,6 +106,12 @@ class InvoiceLine:
     ends: datetime | None = None
     period: Period | None = None
     steps: tuple[Step, ...] = ()
+    tax_class: str = ""
+
+    def of_class(self, tax_class: str, amount: Money | None = None, steps: Iterable[Step] | None = None) -> InvoiceLine:
+        """Give it a tax class, and if it is cut, the amount of its part and how that came about."""
+        amount = self.amount if amount is None else amount
+        return replace(self, tax_class=tax_class, amount=amount, steps=self.steps if steps is None else tuple(steps))
 
     def content(self, invoiced: Period) -> LineContent:
         """The line as JSON on the invoice of a month; what says nothing is left out, decimals are text."""
@@ -110,6 +132,7 @@ class InvoiceLine:
             "from": self.starts.isoformat() if self.starts and self.starts != period.start else "",
             "until": self.ends.isoformat() if self.ends and self.ends != period.end else "",
             "steps": [dict(step) for step in self.steps],
+            "tax_class": self.tax_class,
         }
         return cast("LineContent", {**content, **{name: value for name, value in more.items() if value}})
 

@@ -36,6 +36,8 @@ class Price:
         What sizes are weighted by (`time_weighted` only): one of `SECONDS`, or `month`.
     rule : QuantityRule or None
         What is made of the measured quantity before it is priced.
+    tax_class : str
+        Which rates of the tax table it has; empty: see `Terms.tax_class`.
     """
 
     sku: str
@@ -50,6 +52,7 @@ class Price:
     customer: str = ""
     time_unit: str = "hour"
     rule: QuantityRule | None = None
+    tax_class: str = ""
 
     @classmethod
     def plain(cls, sku: str, currency: str, unit_price: Decimal, unit: str = "", description: str = "") -> Price:
@@ -96,6 +99,7 @@ class Price:
             "time_unit": self.time_unit if self.aggregation is Aggregation.TIME_WEIGHTED and not prorated else None,
             "free": plain(self.free) if self.free else None,
             "per_resource": self.per_resource or None,
+            "tax_class": self.tax_class,
             **window_content(self.valid),
             **self.model.content(),
             **(self.rule.content() if self.rule else {}),

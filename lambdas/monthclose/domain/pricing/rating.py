@@ -19,6 +19,7 @@ from monthclose.domain.pricing.held import HeldMeter
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
 from monthclose.domain.pricing.price import Price, month_seconds
 from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
+from monthclose.domain.pricing.tax_shares import with_tax_classes
 from monthclose.domain.pricing.transactions import TransactionMeter
 from monthclose.domain.usage import UsageEvent
 
@@ -48,7 +49,7 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
         else:
             (adders.get(event.sku) or metered.adder(event.sku))(event)
     lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
-    return with_deductions([*lines, *_fees(terms)], terms)
+    return with_tax_classes(with_deductions([*lines, *_fees(terms)], terms), terms)
 
 
 def not_too_many[T](lines: Iterable[T]) -> list[T]:
@@ -103,6 +104,7 @@ class _Rated:
                 starts=self._terms.window.start,
                 ends=self._terms.window.end,
                 steps=tuple(explanation.steps),
+                tax_class=self._terms.book.class_by_sku.get(sku, ""),
             )
 
 
@@ -201,6 +203,7 @@ class _Metered:
             starts=price.valid.start,
             ends=price.valid.end,
             steps=tuple(explanation.steps),
+            tax_class=self._terms.tax_class(price.sku, price),
         )
 
 
@@ -256,4 +259,5 @@ def _fees(terms: Terms) -> Iterator[InvoiceLine]:
             starts=part.start,
             ends=part.end,
             steps=tuple(explanation.steps),
+            tax_class=fee.tax_class,
         )

@@ -9,6 +9,7 @@ from typing import Any
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
+from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import in_words, recomputed
 from monthclose.domain.pricing.line import LineContent, LineKind
@@ -17,7 +18,7 @@ from monthclose.ports import UsageStore
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _FROM_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
-_NOT_FROM_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT)
+_NOT_FROM_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT, LineKind.OVERAGE, *MAXIMUM_MODELS)
 """Lines that no events belong to, even if their id equals a SKU."""
 
 

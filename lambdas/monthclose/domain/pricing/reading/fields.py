@@ -9,7 +9,7 @@ from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.price import ALWAYS
-from monthclose.domain.pricing.special import Months
+from monthclose.domain.pricing.term import Months
 from monthclose.domain.text import check_key, check_text, parse_decimal
 
 
@@ -139,6 +139,33 @@ class Fields:
         if first and end and end <= first:
             raise UserMistakeError(f"it ends before it begins (from {first}, until {end}, exclusive)")
         return Months(first, end)
+
+    def months_and_instants(self) -> tuple[Months, Window]:
+        """Read `from`, `until` and `periods`: whole months, and bounds that are within a month."""
+        within = {name for name in ("from", "until") if self.given(name) and not self._is_month(name)}
+        if within and self.given("periods"):
+            raise UserMistakeError("periods counts whole months from `from`: give the first of a month")
+        first = None if "from" in within else self._month("from")
+        end = None if "until" in within else self._month("until")
+        valid = Window(
+            (self._instant("from") if "from" in within else None) or ALWAYS.start,
+            (self._instant("until") if "until" in within else None) or ALWAYS.end,
+        )
+        months = self.months() if not within else Months(first, end)
+        begins, ends = first.start if first else valid.start, end.start if end else valid.end
+        if ends <= begins:
+            raise UserMistakeError(f"it ends before it begins (from {begins:%Y-%m-%d}, until {ends:%Y-%m-%d})")
+        return months, valid
+
+    def _is_month(self, name: str) -> bool:
+        value = self._value(name)
+        if isinstance(value, str) and len(value) == len("2026-10"):
+            return True
+        try:
+            self._month(name)
+        except UserMistakeError:
+            return False
+        return True
 
     def done(self) -> None:
         """Refuse fields that nobody has read."""

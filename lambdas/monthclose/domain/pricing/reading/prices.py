@@ -10,9 +10,10 @@ from monthclose.domain.pricing.price import SECONDS, Price
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import MODEL_FIELDS, read_model
 from monthclose.domain.pricing.reading.quantities import QUANTITY_FIELDS, read_quantity_rule
+from monthclose.domain.pricing.reading.tax_classes import optional_class
 from monthclose.domain.pricing.transactions import PerTransaction
 
-_OWN = "sku currency customers model unit description aggregation free per_resource from until time_unit"
+_OWN = "sku currency customers model unit description aggregation free per_resource from until time_unit tax_class"
 PRICE_FIELDS = frozenset(_OWN.split()) | MODEL_FIELDS | QUANTITY_FIELDS
 """All that a price can have, whatever its model: see docs/price-book.md."""
 
@@ -44,6 +45,7 @@ def read_price(fields: Fields, cap_hours: Decimal) -> list[Price]:
         valid=fields.window(),
         time_unit=fields.choice("time_unit", (*SECONDS, "month"), "hour"),
         rule=read_quantity_rule(fields, model, aggregation),
+        tax_class=optional_class(fields),
     )
     if price.due_unused and price.by_resource:
         raise UserMistakeError("flat_at_zero: with per_resource, who uses nothing has no resource to bill")
