@@ -11,7 +11,8 @@ from cli import acts
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
 from cli.system import System
-from monthclose.domain.accounts.customer import Customer
+from cli.who import addresses_in_words, references_of
+from monthclose.domain.accounts.customer import SELDOM, Customer
 from monthclose.domain.accounts.grant import Part
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Stop
@@ -175,7 +176,8 @@ def _print(found: Customer, story: list[Happening]) -> None:
     profile = found.profile
     say(f"{found.customer_id}  {profile.name}", "bold")
     facts = [
-        ("  e-mail", profile.email if found.takes_mail else f"{profile.email} (takes no e-mails of ours)"),
+        *((f"  {label[0].lower()}{label[1:]}", text) for label, text in addresses_in_words(found)),
+        *((f"  {label[0].lower()}{label[1:]}", text) for label, text in references_of(found)),
         ("  country", profile.country or "not given"),
         ("  pays with", f"{profile.payment_provider}, {_method(found)}"),
         ("  balance", balance_in_words(found)),
@@ -235,6 +237,7 @@ def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
         "profile": {
             "name": profile.name,
             "email": profile.email,
+            **{name: getattr(profile, name) for name in SELDOM if getattr(profile, name)},
             "country": profile.country,
             "currency": profile.currency,
             "payment_provider": profile.payment_provider,

@@ -111,7 +111,8 @@ def _in_words(effect: Effect, effects: Effects) -> str:
 def _title(change: EntryChange) -> str:
     currency = f" in {change.currency}" if change.currency else ""
     if change.section is Section.PRICE:
-        return f"price of SKU {change.name!r}{currency}"
+        where = f" where {change.where}" if change.where else ""
+        return f"price of SKU {change.name!r}{where}{currency}"
     text = change.description
     named = f"{text!r} ({change.name})" if text and text != change.name else repr(change.name)
     return f"{change.section} {named}{currency}"

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from monthclose.domain.money import EXACT, exponent
 from monthclose.domain.pricing.aggregation import Aggregation, Window
+from monthclose.domain.pricing.cell import in_words
 from monthclose.domain.pricing.models import Flat, Graduated, Model, Package, Percentage, PerUnit, Tier, Volume
 from monthclose.domain.pricing.price import ALWAYS, Price
 from monthclose.domain.pricing.quantities import Rounding
@@ -15,19 +16,49 @@ from monthclose.domain.tax.tax_table import TaxRule
 
 _MEASURES = {
     Aggregation.SUM: "",
+    Aggregation.COUNT: "each event once",
     Aggregation.MAX: "the highest value of the month",
+    Aggregation.MIN: "the lowest value of the month",
+    Aggregation.AVERAGE: "the average of the month's values",
     Aggregation.LAST: "the last value of the month",
     Aggregation.UNIQUE: "each resource once",
     Aggregation.TIME_WEIGHTED: "by the time that it is there",
 }
 
 
+_BUCKETS = {
+    "minute": "minute",
+    "5_minutes": "5 minutes",
+    "15_minutes": "15 minutes",
+    "hour": "hour",
+    "day": "day",
+}
+
+
 def price_in_words(price: Price) -> list[str]:
     """Say what a SKU costs: a line for each thing there is to say."""
-    measured = _MEASURES.get(price.aggregation, str(price.aggregation).replace("_", " "))
     free = f"{_plain(price.free)} {price.unit} free".replace("  ", " ") if price.free else ""
-    lines = (*_of_model(price.model, price.unit, price.currency), *_of_rule(price), free, measured)
-    return [line for line in lines if line]
+    model = _of_model(price.model, price.unit, price.currency)
+    said = (*model, *_of_rule(price), free, _measured(price), _carried(price), *_cell(price))
+    return [line for line in said if line]
+
+
+def _measured(price: Price) -> str:
+    buckets = price.buckets
+    if not buckets:
+        return _MEASURES.get(price.aggregation, str(price.aggregation).replace("_", " "))
+    percentile = f" {_plain(buckets.percentile)}" if buckets.percentile is not None else ""
+    return f"{buckets.aggregation} of each {_BUCKETS[buckets.size]}, {price.aggregation}{percentile} of these"
+
+
+def _carried(price: Price) -> str:
+    return "sizes continue from the month before" if price.carries_over else ""
+
+
+def _cell(price: Price) -> list[str]:
+    where = in_words(price.cell.shown(()))
+    grouped = f"each {', '.join(price.cell.group_by)} on its own" if price.cell.group_by else ""
+    return [f"where {where}" if where else "", grouped]
 
 
 def _of_model(model: Model, unit: str, currency: str) -> list[str]:

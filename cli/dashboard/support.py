@@ -159,9 +159,9 @@ def _in_words(day: date, step: Step, customer: Customer) -> str:
 def _address(customer: Customer) -> Iterator[Sentence]:
     if not customer.takes_mail:
         yield Sentence("Our e-mails do not reach you: please give us another address.")
-        yield Sentence(
-            f"E-mails to {customer.profile.email} came back, or were marked as spam. None are sent there.", False
-        )
+    if customer.unreached:
+        dead = ", ".join(customer.unreached)
+        yield Sentence(f"E-mails to {dead} came back, or were marked as spam. None are sent there.", False)
 
 
 def _day(day: date) -> str:

@@ -184,3 +184,28 @@ def test_a_file_comes_with_a_mail_as_its_sender_named_it(ses: Stubber) -> None:
     ses.add_response("send_email", {"MessageId": "1"}, sent)
     mail = replace(MAIL, attachments=(Attachment("report.html", b"<p>1</p>", "text/html"),))
     assert SesMailer("billing@example.com", "notices").send(mail) == "1"
+
+
+def test_all_recipients_are_in_one_mail(ses: Stubber) -> None:
+    body = {"Text": {"Data": "text", "Charset": "UTF-8"}, "Html": {"Data": "<p>text</p>", "Charset": "UTF-8"}}
+    asked = {
+        "FromEmailAddress": "billing@example.com",
+        "Destination": {"ToAddresses": ["billing@acme.example", "chief@acme.example"]},
+        "Content": {"Simple": {"Subject": {"Data": "Invoice", "Charset": "UTF-8"}, "Body": body}},
+        "EmailTags": [{"Name": "notice", "Value": "2026-10_acme"}],
+        "ConfigurationSetName": "notices",
+    }
+    ses.add_response("send_email", {"MessageId": "m-1"}, asked)
+    mail = Mail(
+        "billing@acme.example", "Invoice", "text", "<p>text</p>", "2026-10_acme", others=("chief@acme.example",)
+    )
+    assert SesMailer("billing@example.com", "notices").send(mail) == "m-1"
+
+
+def test_what_came_back_from_one_of_several_recipients_is_kept(aws: Runtime) -> None:
+    both = "a@acme.example b@acme.example"
+    sent = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "m-1", recipients=both, returned="b@acme.example")
+    aws.books.commit(sent)
+    notice = aws.books.month("acme", OCTOBER).notice
+    assert notice
+    assert (notice.recipients, notice.returned) == (both, "b@acme.example")

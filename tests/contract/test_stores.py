@@ -8,7 +8,7 @@ import pytest
 
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, InvoiceItem
 from monthclose.bootstrap import Runtime
-from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
 from monthclose.domain.closes.batching import Planned
@@ -164,6 +164,22 @@ def test_importing_a_profile_again_keeps_the_account(world: AnyWorld) -> None:
     after = world.books.customer("acme")
     assert after
     assert (after.profile.name, after.receivable_minor, after.open_payment) == ("New", 500, "p")
+
+
+def test_what_few_customers_have_comes_with_an_import_and_goes_with_one(world: AnyWorld) -> None:
+    seldom = {name: f"some {name}" for name in SELDOM if name != "payer"}
+    world.directory.put_profiles([("acme", replace(PROFILE, **seldom))])
+    customer = world.books.customer("acme")
+    assert customer
+    assert customer.profile == replace(PROFILE, **seldom)
+    world.books.commit(replace(customer, receivable_minor=5))
+    assert world.directory.known(["acme"]) == {"acme": replace(PROFILE, **seldom)}
+
+    world.directory.put_profiles([("acme", PROFILE)])
+
+    after = world.books.customer("acme")
+    assert after
+    assert after.profile == PROFILE
 
 
 def test_an_import_makes_earlier_readers_conflict(world: AnyWorld) -> None:

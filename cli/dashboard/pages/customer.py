@@ -19,6 +19,7 @@ from cli.dashboard.customer_story import (
 from cli.dashboard.rendering import render
 from cli.dashboard.sent_mails import as_sent, notice_of
 from cli.dashboard.support import support_says
+from cli.who import addresses_of, references_of
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
@@ -46,6 +47,8 @@ def show(request: Request) -> Response:
         "customer.html.j2",
         section="lists",
         customer=customer,
+        addresses=addresses_of(customer.profile),
+        references=references_of(customer),
         state=state_of(customer),
         balance=balance_in_words(customer),
         grants=[(Money(minor, customer.currency), grant) for grant, minor in customer.grants],

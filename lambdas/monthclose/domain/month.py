@@ -81,6 +81,10 @@ class Notice:
         Why it bounced, or was complained about, in the mail service's words.
     bounces : int
         How often it was sent and came back.
+    recipients : str
+        The addresses that it was sent to, in lower case and with spaces between them, if they are several.
+    returned : str
+        Those of several recipients whom it has not reached.
     """
 
     customer_id: str
@@ -92,6 +96,8 @@ class Notice:
     step: str = ""
     why: str = ""
     bounces: int = 0
+    recipients: str = ""
+    returned: str = ""
     version: int = 0
 
     @property

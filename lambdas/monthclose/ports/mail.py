@@ -17,7 +17,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """An e-mail to a customer, or to finance; `tag` identifies the notice in the mail service's events."""
+    """An e-mail to a customer, or to finance; `tag` identifies the notice in the mail service's events.
+
+    `others` are further recipients of the same e-mail. One that nobody would get has no `to`.
+    """
 
     to: str
     subject: str
@@ -25,6 +28,7 @@ class Mail:
     html: str
     tag: str
     attachments: tuple[Attachment, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 class Mailer(Protocol):

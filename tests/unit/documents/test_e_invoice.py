@@ -53,6 +53,7 @@ def broken_rules() -> Check:
 
 
 AMERICAN = Buyer("C-2", "Acme Inc.", country="US", region="NY", address=("1 Main St", "Suite 2", "New York", "10007"))
+REFERRING = replace(sample().customer, contact="Ada Lovelace", purchase_order="PO 4711/26", cost_centre="CC-12")
 SAMPLES = {
     "two lines": sample(),
     "many lines": sample(50),
@@ -75,6 +76,7 @@ SAMPLES = {
     "outside the scope": sample(rates=(free(TaxCategory.OUTSIDE_SCOPE),), customer=AMERICAN),
     "exempt": sample(rates=(free(TaxCategory.EXEMPT),)),
     "zero rated": sample(rates=(free(TaxCategory.ZERO, ""),)),
+    "with references": sample(customer=REFERRING),
     "no due date": sample(due_on=None, seller=replace(SELLER, terms="")),
     "no bank": sample(seller=replace(SELLER, iban="", bic="")),
 }
@@ -171,3 +173,16 @@ def test_an_invoice_that_the_standard_cannot_express_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(UserMistakeError, match=message):
         E_INVOICES.xml(document)
+
+
+def test_purchase_order_cost_centre_and_contact_are_where_the_buyers_software_looks_for_them() -> None:
+    """BT-13, BT-19 and BT-56 of EN 16931, as the syntax binding of Cross Industry Invoice places them."""
+    xml = etree.fromstring(E_INVOICES.xml(sample(customer=REFERRING)))
+    names = {prefix: url for prefix, url in xml.nsmap.items() if prefix}
+    paths = (
+        "//ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID",
+        "//ram:ApplicableHeaderTradeSettlement/ram:ReceivableSpecifiedTradeAccountingAccount/ram:ID",
+        "//ram:BuyerTradeParty/ram:DefinedTradeContact/ram:PersonName",
+    )
+    found = [xml.xpath(f"string({path})", namespaces=names) for path in paths]
+    assert found == ["PO 4711/26", "CC-12", "Ada Lovelace"]

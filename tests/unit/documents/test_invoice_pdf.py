@@ -328,3 +328,12 @@ def _png() -> bytes:
     header = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
     rows = b"".join(b"\x00" + b"\x10\x80\x80" * 4 for _ in range(4))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_a_purchase_order_a_cost_centre_and_a_contact_are_on_the_page() -> None:
+    buyer = replace(sample().customer, contact="Ada Lovelace", purchase_order="PO 4711/26", cost_centre="CC-12")
+    view = invoice_view(sample(customer=buyer), None)
+    assert view["facts"][-2:] == [("Purchase order", "PO 4711/26"), ("Cost centre", "CC-12")]
+    assert view["buyer"]["address"][0] == "For the attention of Ada Lovelace"
+    plain = invoice_view(sample(), None)
+    assert "Purchase order" not in dict(plain["facts"])

@@ -45,6 +45,9 @@ PRICE = {"sku": "droplet", "currency": "USD", "unit_price": "0.00893", "unit": "
 EVENT = {"customer_id": "acme", "sku": "droplet", "quantity": "24", "time": "2026-10-02 10:32:00"}
 
 
+_customer = partial(read_customer, check_tax_id=check_tax_id)
+
+
 def plain(schema_fields: tuple[str, ...]) -> ColumnMapping:
     return ColumnMapping({name: name for name in schema_fields}, {})
 
@@ -297,6 +300,41 @@ def test_importing_a_customer_again_replaces_the_profile_and_keeps_the_account()
     assert tally.groups == {"stripe": 1}
     assert world.customer("12347.0").receivable_minor == 500
     assert world.customer("12347.0").profile.name == "Acme"
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "reason"),
+    [
+        ("invoice_emails", "a@x.example; nonsense; b@x.example", "invoice_emails: number 2 is not an address"),
+        ("dunning_emails", "a@x.example <b@x.example>", "dunning_emails: number 2 is not an address"),
+        (
+            "invoice_emails",
+            " ".join(f"a{number}@x.example" for number in range(21)),
+            "invoice_emails has more than 20 addresses",
+        ),
+        ("purchase_order", "1" * 101, "purchase_order has more than 100 characters"),
+        ("cost_centre", "CC\n12", "cost_centre has unprintable characters"),
+        ("contact", "Ada\tLovelace", "contact has unprintable characters"),
+    ],
+)
+def test_an_address_that_is_none_rejects_the_row_and_is_named_by_its_place(field: str, text: str, reason: str) -> None:
+    assert read_row(Row(1, {**CUSTOMER, field: text}), plain(CUSTOMERS.fields), _customer) == (None, reason)
+
+
+def test_several_addresses_and_references_are_read() -> None:
+    row = {
+        **CUSTOMER,
+        "invoice_emails": "Books@x.example;  chief@x.example",
+        "dunning_emails": "owing@x.example",
+        "contact": "Ada Lovelace",
+        "purchase_order": "PO 4711",
+        "cost_centre": "CC-12",
+    }
+    read, _ = read_row(Row(1, row), plain(CUSTOMERS.fields), _customer)
+    assert read
+    profile = read[1]
+    assert (profile.invoice_emails, profile.dunning_emails) == ("Books@x.example chief@x.example", "owing@x.example")
+    assert (profile.contact, profile.purchase_order, profile.cost_centre) == ("Ada Lovelace", "PO 4711", "CC-12")
 
 
 def test_one_bad_price_withholds_the_whole_book() -> None:

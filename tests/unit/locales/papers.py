@@ -36,6 +36,12 @@ _TERM = {"earlier": "5", "first": "2026-07", "last": "2026-09"}
 STEPS: tuple[Step, ...] = (
     *(_amounts(kind="measured", how=how.replace("_", "-"), quantity="1234.5") for how in Aggregation),
     _amounts(kind="shared", how="max", whole="20", quantity="5"),
+    *(
+        _amounts(kind="buckets", bucket=bucket, within="max", how="sum", quantity="744")
+        for bucket in ("minute", "5_minutes", "15_minutes", "hour", "day")
+    ),
+    _amounts(kind="percentile", bucket="hour", within="sum", percentile="95", quantity="433"),
+    _amounts(kind="opening", size="20"),
     _amounts(kind="allowance", free="10", quantity="12.5", billable="2.5"),
     _amounts(kind="units", quantity="1234.5", unit_price="0.01"),
     _amounts(kind="tier", **{"from": "0"}, up_to="1000", quantity="1000", unit_price="0.01"),

@@ -62,6 +62,13 @@ def test_a_mail_that_came_too_fast_slows_all_down_and_is_sent_in_another_slot() 
     assert [what for what, _ in limiter.notes] == ["acquire", "limited", "acquire", "succeeded"]
 
 
+def test_a_mail_to_several_recipients_takes_a_slot_for_each() -> None:
+    mailer, limiter, _ = throttled(FakeMailer())
+    mailer.send(replace(MAIL, others=("a@acme.example", "b@acme.example")))
+    mailer.send(MAIL)
+    assert limiter.slots() == {LANE: 4}
+
+
 def test_mail_that_is_refused_again_and_again_must_wait() -> None:
     mailer, limiter, _ = throttled(FakeMailer(failures=[RateLimitedError("too fast")] * 4))
     with pytest.raises(ProviderPausedError):

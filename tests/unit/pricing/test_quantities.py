@@ -132,7 +132,7 @@ MISTAKES = {
     ),
     "transactions that are counted once": (
         'model = "percentage"\npercent = 1\nfixed_fee = 1\naggregation = "max"',
-        "each event is a transaction: leave aggregation out",
+        "each event is a transaction: leave aggregation and bucket out",
     ),
     "a maximum below the minimum": (
         'model = "percentage"\npercent = 1\nminimum_fee = 2\nmaximum_fee = 1',
@@ -152,7 +152,15 @@ MISTAKES = {
     ),
     "a flat amount at zero of each resource": (
         f'model = "graduated"\nflat_at_zero = true\nper_resource = true\n{TIERS}',
-        "flat_at_zero: with per_resource, who uses nothing has no resource to bill",
+        "flat_at_zero: who uses nothing has no resource to bill",
+    ),
+    "a flat amount at zero of a region": (
+        f'model = "graduated"\nflat_at_zero = true\nwhere = {{ region = "eu" }}\n{TIERS}',
+        "flat_at_zero: who uses nothing has no cell to bill",
+    ),
+    "rounded events in buckets": (
+        'unit_price = 1\nround = "up"\nround_each_event = true\nbucket = "hour"\nbucket_aggregation = "max"',
+        "round_each_event is for sum and time_weighted, not for buckets",
     ),
     "prorated packages": (
         'model = "graduated"\nprorated = true\ntiers = [{package_price = 1, package_size = 2}]',

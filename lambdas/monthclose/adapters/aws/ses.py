@@ -39,7 +39,7 @@ class SesMailer:
         try:
             answer = client("sesv2", retries=0).send_email(
                 FromEmailAddress=self._sender,
-                Destination={"ToAddresses": [mail.to]},
+                Destination={"ToAddresses": [mail.to, *mail.others]},
                 Content={
                     "Simple": {
                         "Subject": {"Data": mail.subject, "Charset": "UTF-8"},

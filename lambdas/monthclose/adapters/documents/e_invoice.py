@@ -133,6 +133,8 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
         "BT-3": _TYPE_CODES[document.kind],
         "BT-5": document.currency,
         "BT-9": document.due_on,
+        "BT-13": document.customer.purchase_order,
+        "BT-19": document.customer.cost_centre,
         "BT-20": document.terms or ("" if document.due_on else "On receipt"),
         "BT-72": last_day,
         "BT-73": period.start.date(),
@@ -246,6 +248,7 @@ def _buyer(document: InvoiceDocument) -> dict[str, Any]:
         country_subdivision=buyer.region,
         vat_identifier=_vat_id(buyer.tax_id, document) if buyer.country.upper() in EU else "",
         identifiers={None: buyer.customer_id},
+        contacts=[{"name": buyer.contact}] if buyer.contact else [],
     )
 
 

@@ -85,9 +85,11 @@ class Sheet:
 
     def _buyer(self) -> dict[str, Any]:
         buyer = self.buyer
+        attention = self.say("For the attention of {name}", name=soft(buyer.contact)) if buyer.contact else ""
+        lines = (soft(line) for line in given(*buyer.address, buyer.region, buyer.country))
         return {
             "name": soft(buyer.name),
-            "address": [soft(line) for line in given(*buyer.address, buyer.region, buyer.country)],
+            "address": given(attention, *lines),
             "facts": [self.say("Tax ID {number}", number=soft(buyer.tax_id))] if buyer.tax_id else [],
         }
 

@@ -64,6 +64,8 @@ class _Page(Sheet):
                 "Period": locale.days(document.period),
                 "Due": locale.day(due) if due else "",
                 "Customer": soft(document.customer.customer_id),
+                "Purchase order": soft(document.customer.purchase_order),
+                "Cost centre": soft(document.customer.cost_centre),
             }
         )
 

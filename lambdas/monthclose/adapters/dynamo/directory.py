@@ -6,11 +6,13 @@ from datetime import datetime
 from itertools import batched
 from sys import intern
 
+from pynamodb.expressions.update import Action
+
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer
-from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.closes.batching import Planned
 from monthclose.ports import Owing, Register
 
@@ -35,7 +37,7 @@ class DynamoCustomerDirectory:
         for some in batched(profiles, _PROFILES_AT_ONCE, strict=False):
             for customer_id, profile in some:
                 item = CustomerItem(customer_id)
-                values = [getattr(CustomerItem, name).set(value) for name, value in asdict(profile).items()]
+                values = [_stated(name, value) for name, value in asdict(profile).items()]
                 with translated():
                     item.update(actions=[*values, CustomerItem.version.add(1)])
             self._register().put_profiles(some)
@@ -92,3 +94,10 @@ class DynamoCustomerDirectory:
             with translated():
                 for item in CustomerItem.being_charged.query(str(shard), CustomerItem.check_at <= until):
                     yield item.customer_id
+
+
+def _stated(name: str, value: str) -> Action:
+    """Set an attribute, or remove one that few have and that is empty."""
+    attribute = getattr(CustomerItem, name)
+    action: Action = attribute.set(value) if value or name not in SELDOM else attribute.remove()
+    return action

@@ -73,6 +73,12 @@ class CustomerItem(Model):
     tax_id = UnicodeAttribute(default="")
     address = UnicodeAttribute(default="")
     language = UnicodeAttribute(default="")
+    invoice_emails = UnicodeAttribute(null=True, default="")
+    dunning_emails = UnicodeAttribute(null=True, default="")
+    contact = UnicodeAttribute(null=True, default="")
+    purchase_order = UnicodeAttribute(null=True, default="")
+    cost_centre = UnicodeAttribute(null=True, default="")
+    payer = UnicodeAttribute(null=True, default="")
     account_currency = UnicodeAttribute(default="")
     receivable_minor = NumberAttribute(default=0)
     credit_minor = NumberAttribute(default=0)
@@ -120,6 +126,8 @@ class UsageItem(Model):
     """ISO 8601: cheaper to read than the library's times, and every event of a month is read."""
     replaced_by = UnicodeAttribute(null=True)
     replaced_at = UnicodeAttribute(null=True)
+    attributes = UnicodeAttribute(null=True)
+    """A JSON object of texts."""
 
 
 class BillingItem(Model):
@@ -204,6 +212,8 @@ class NoticeItem(BillingItem, discriminator="notice"):
     step = UnicodeAttribute()
     why = UnicodeAttribute(default="")
     bounces = NumberAttribute(default=0)
+    recipients = UnicodeAttribute(null=True, default="")
+    returned = UnicodeAttribute(null=True, default="")
 
 
 class HoldItem(BillingItem, discriminator="hold"):

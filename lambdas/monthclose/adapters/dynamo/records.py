@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from monthclose.adapters.dynamo import models as m
-from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
@@ -77,7 +77,9 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers)
         case Notice():
             kind = f"notice#{record.step}" if record.step else "notice"
-            return m.NoticeItem(*_keys(record, kind), **_plain(record, "period", "kind"), notice_kind=record.kind)
+            several = {"recipients": record.recipients or None, "returned": record.returned or None}
+            plain = _plain(record, "period", "kind", *several) | several
+            return m.NoticeItem(*_keys(record, kind), **plain, notice_kind=record.kind)
         case HoldChange():
             return m.HoldItem(*_keys(record, f"hold#{record.number:04}"), **_plain(record, "period"))
         case Parking():
@@ -103,7 +105,8 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
     given = {"given_method": _given(customer.given_method)}
-    return m.CustomerItem(**fields | asdict(customer.profile) | written | given)
+    seldom = {name: getattr(customer.profile, name) or None for name in SELDOM}
+    return m.CustomerItem(**fields | asdict(customer.profile) | seldom | written | given)
 
 
 def _given(method: GivenMethod | None) -> dict[str, Any] | None:
@@ -213,7 +216,7 @@ def _in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:
 
 
 def _notice(item: m.NoticeItem) -> Notice:
-    fields = _common(item, "time", "message_id", "step", "why", "bounces")
+    fields = _common(item, "time", "message_id", "step", "why", "bounces", "recipients", "returned")
     return Notice(**fields, kind=item.notice_kind, state=NoticeState(item.state))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from monthclose.domain.accounts.addresses import Purpose, every_address, recipients, without
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Parts, sum_minor
 from monthclose.domain.money import Money, check_minor
@@ -32,6 +33,14 @@ class Profile:
         As on a letter, line by line, without name and country.
     language : str
         What they are written to in, as a tag (BCP 47): `de`, `pt-br`; empty for the company's language.
+    invoice_emails, dunning_emails : str
+        Addresses for these e-mails in place of `email`, with spaces between them (see `addresses`).
+    contact : str
+        The person whom e-mails greet and e-invoices name.
+    purchase_order, cost_centre : str
+        What the customer wants to see on their invoices.
+    payer : str
+        The customer whose invoices have this one's usage; empty for one who gets their own (see `group`).
     """
 
     name: str
@@ -45,6 +54,16 @@ class Profile:
     tax_id: str = ""
     address: str = ""
     language: str = ""
+    invoice_emails: str = ""
+    dunning_emails: str = ""
+    contact: str = ""
+    purchase_order: str = ""
+    cost_centre: str = ""
+    payer: str = ""
+
+
+SELDOM = ("invoice_emails", "dunning_emails", "contact", "purchase_order", "cost_centre", "payer")
+"""Fields of a profile that few have: where they are empty they are not stored, so that nobody else pays for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +107,8 @@ class Customer:
     carried_minor : int
         Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
     dead_address : str
-        The e-mail address that takes no e-mails of ours: one bounced for good, or its reader complained. An import of
-        another address ends that.
+        The e-mail addresses that take no e-mails of ours, with spaces between them: one bounced for good, or its reader
+        complained. An import of other addresses ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
     version : int
@@ -226,12 +245,23 @@ class Customer:
 
     @property
     def takes_mail(self) -> bool:
-        """Whether e-mails to their present address may arrive."""
-        return not self.dead_address or self.profile.email.lower() != self.dead_address
+        """Whether e-mails about what they owe may arrive at any of their present addresses."""
+        return bool(self.reached_for(Purpose.DUNNING))
 
-    def without_mail(self) -> Customer:
-        """Note that their present address takes no e-mails."""
-        return replace(self, dead_address=self.profile.email.lower())
+    def reached_for(self, purpose: Purpose) -> list[str]:
+        """List the addresses that e-mails of a purpose go to, without those that take none."""
+        return without(recipients(self.profile, purpose), self.dead_address)
+
+    @property
+    def unreached(self) -> list[str]:
+        """Their present addresses that take no e-mails."""
+        return [address for address in every_address(self.profile) if address in self.dead_address.split()]
+
+    def without_mail(self, *addresses: str) -> Customer:
+        """Note that addresses take no e-mails: those of the present ones that are given, or all if none is."""
+        present = every_address(self.profile)
+        gone = {*self.unreached, *(addresses or present)}
+        return replace(self, dead_address=" ".join(address for address in present if address in gone))
 
     def leased_to(self, payment_id: str, check_at: datetime) -> Customer:
         """Take the lease for a payment, or keep it; the reconciler looks up the payment at `check_at`.

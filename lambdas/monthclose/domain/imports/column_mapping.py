@@ -3,34 +3,54 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from monthclose.domain.attributes import FIELD, PREFIX
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.numerals import COMMA, POINT, with_point
 
 
 @dataclass(frozen=True, slots=True)
 class FileSchema:
-    """The fields of one kind of file; each required one needs a column or a default."""
+    """The fields of one kind of file; each required one needs a column or a default.
+
+    Parameters
+    ----------
+    prefix : str
+        What the names of fields begin with that each file may have as many of as it likes; empty if there are none.
+    """
 
     name: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
+    prefix: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
         """All fields."""
         return (*self.required, *self.optional)
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a field."""
+        return name in self.fields or self.is_open(name)
+
+    def is_open(self, name: str) -> bool:
+        """Whether a field is one of those that a file may have as many of as it likes."""
+        return bool(self.prefix) and name.startswith(self.prefix)
+
 
 CUSTOMERS = FileSchema(
     "customers",
     ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
-    ("country", "payment_customer", "region", "tax_id", "address", "language"),
+    (
+        *("country", "payment_customer", "region", "tax_id", "address", "language"),
+        *("invoice_emails", "dunning_emails", "contact", "purchase_order", "cost_centre", "payer"),
+    ),
 )
 PRICES = FileSchema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
 USAGE = FileSchema(
     "usage",
     ("customer_id", "sku", "quantity", "time"),
-    ("event_id", "unit_price", "description", "resource", "replaces"),
+    ("event_id", "unit_price", "description", "resource", "replaces", FIELD),
+    PREFIX,
 )
 NUMBERS = ("quantity", "unit_price")
 """The fields that are numbers, in whatever kind of file."""
@@ -75,11 +95,14 @@ class ColumnMapping:
     ----------
     decimal : str
         `.` or `,`; empty if nobody has said: then it is the point, unless a number shows that it isn't.
+    open_prefix : str
+        Where rows may have other columns than the first ones: the fields that each row may have more of begin so.
     """
 
     columns: Mapping[str, str]
     defaults: Mapping[str, str]
     decimal: str = ""
+    open_prefix: str = ""
 
     @classmethod
     def resolve(
@@ -107,14 +130,15 @@ class ColumnMapping:
         if decimal not in ("", POINT, COMMA):
             raise UserMistakeError(f"{hints.decimal.format(decimal)}: the decimal mark must be {POINT} or {COMMA}")
         for name in (*mapped, *defaults):
-            if name not in schema.fields:
+            if not schema.has(name):
                 raise UserMistakeError(
                     f"a {schema.name} file has no field {name!r}; its fields are {_listed(schema.fields)}"
                 )
         for name, column in mapped.items():
             if column not in columns:
                 raise LayoutError(f"there is no column {column!r} (for {name})", columns)
-        found = {name: mapped.get(name, name) for name in schema.fields if mapped.get(name, name) in columns}
+        names = dict.fromkeys((*schema.fields, *mapped, *(column for column in columns if schema.is_open(column))))
+        found = {name: mapped.get(name, name) for name in names if mapped.get(name, name) in columns}
         twice = [column for column in found.values() if columns.count(column) > 1]
         if twice:
             raise LayoutError(f"the column {twice[0]!r} appears twice", columns)
@@ -128,7 +152,7 @@ class ColumnMapping:
                 [column for column in columns if column not in found.values()] if found else (),
             )
         later = {name: name for name in schema.optional if open_ended and name not in {**found, **mapped}}
-        return cls({**found, **later}, dict(defaults), decimal)
+        return cls({**found, **later}, dict(defaults), decimal, schema.prefix if open_ended else "")
 
     def fields(self, cells: Mapping[str, str]) -> dict[str, str]:
         """Read the fields of a row; an empty cell takes the default. Numbers come with a decimal point.
@@ -143,6 +167,9 @@ class ColumnMapping:
             value = cells.get(column, "").strip()
             if value:
                 values[name] = value
+        if self.open_prefix:
+            more = (name for name in cells if name.startswith(self.open_prefix) and name not in values)
+            values.update({name: value for name in more if (value := cells[name].strip())})
         if self.decimal == COMMA:
             for name in NUMBERS:
                 if name in values:

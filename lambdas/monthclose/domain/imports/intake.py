@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from monthclose.domain.accounts.addresses import MOST_ADDRESSES, split_addresses
 from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.attributes import read_attributes
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
@@ -22,6 +24,7 @@ from monthclose.domain.usage import UsageEvent
 
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _MAX_EMAIL_LENGTH = 254
+_MOST_REFERENCE = 100
 _MAX_ADDRESS_LINES, _MAX_ADDRESS_LENGTH = 8, 500
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}")
 _PROVIDER = re.compile(r"[a-z][a-z0-9]{0,49}")
@@ -138,6 +141,12 @@ def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),
         language=_language(fields.get("language", "")),
+        invoice_emails=_emails(fields, "invoice_emails"),
+        dunning_emails=_emails(fields, "dunning_emails"),
+        contact=_line(fields.get("contact", ""), "contact"),
+        purchase_order=_reference(fields, "purchase_order"),
+        cost_centre=_reference(fields, "cost_centre"),
+        payer=_optional_key(fields, "payer"),
     )
 
 
@@ -192,6 +201,7 @@ def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = Non
         resource=_optional_key(fields, "resource"),
         replaces=_optional_key(fields, "replaces"),
         description=check_text(fields.get("description", ""), "description"),
+        attributes=read_attributes(fields),
     )
 
 
@@ -248,6 +258,26 @@ def _currency(fields: Mapping[str, str]) -> str:
 def _email(text: str) -> str:
     if len(text) > _MAX_EMAIL_LENGTH or _CONTROL.search(text) or not _EMAIL.fullmatch(text):
         raise UserMistakeError("email is not an address")
+    return text
+
+
+def _emails(fields: Mapping[str, str], name: str) -> str:
+    """Read several addresses. One that is none is named by its place: the reason is counted, and says no address."""
+    addresses = split_addresses(fields.get(name, ""))
+    if len(addresses) > MOST_ADDRESSES:
+        raise UserMistakeError(f"{name} has more than {MOST_ADDRESSES} addresses")
+    for number, address in enumerate(addresses, 1):
+        try:
+            _email(address)
+        except UserMistakeError:
+            raise UserMistakeError(f"{name}: number {number} is not an address") from None
+    return " ".join(addresses)
+
+
+def _reference(fields: Mapping[str, str], name: str) -> str:
+    text = _line(fields.get(name, ""), name)
+    if len(text) > _MOST_REFERENCE:
+        raise UserMistakeError(f"{name} has more than {_MOST_REFERENCE} characters")
     return text
 
 

@@ -61,6 +61,9 @@ class Buyer:
     region: str = ""
     address: tuple[str, ...] = ()
     tax_id: str = ""
+    contact: str = ""
+    purchase_order: str = ""
+    cost_centre: str = ""
 
     @classmethod
     def of(cls, customer: Customer) -> Buyer:
@@ -75,6 +78,9 @@ class Buyer:
             profile.region,
             address,
             profile.tax_id,
+            profile.contact,
+            profile.purchase_order,
+            profile.cost_centre,
         )
 
 

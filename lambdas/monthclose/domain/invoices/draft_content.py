@@ -43,6 +43,9 @@ class BuyerContent(TypedDict, total=False):
     region: str
     address: list[str]
     tax_id: str
+    contact: str
+    purchase_order: str
+    cost_centre: str
 
 
 class DeductionContent(TypedDict):

@@ -92,7 +92,8 @@ class MailEvent:
         """Return a notice as it is after this event; None if it changes nothing.
 
         Whatever comes first, a complaint outweighs a bounce (the e-mail was read), and a bounce for good one that may
-        pass. An event about an earlier e-mail of a notice that was sent again changes nothing.
+        pass. An event about an earlier e-mail of a notice that was sent again changes nothing. One that was sent to
+        several recipients has come back once it has reached none of them.
         """
         if (
             notice.state not in _OPEN
@@ -102,11 +103,24 @@ class MailEvent:
             return None
         if self.kind is MailEventKind.COMPLAINT:
             return replace(notice, state=NoticeState.COMPLAINED, message_id=self.message_id, why=self.why)
+        if notice.recipients and notice.state is not NoticeState.BOUNCED:
+            return self._on_one_of_several(notice)
         if notice.state is NoticeState.BOUNCED:
             known = not self.permanent or notice.why == self.why
             return None if known else replace(notice, why=self.why)
         bounces = notice.bounces + 1
         return replace(notice, state=NoticeState.BOUNCED, message_id=self.message_id, why=self.why, bounces=bounces)
+
+    def _on_one_of_several(self, notice: Notice) -> Notice | None:
+        recipients, before = notice.recipients.split(), {*notice.returned.split()}
+        returned = [one for one in recipients if one in before or one in self.addresses]
+        if {*returned} == before:
+            return None
+        why = self.why if self.permanent or not notice.why else notice.why
+        sent = replace(notice, message_id=self.message_id, why=why, returned=" ".join(returned))
+        if len(returned) < len(recipients):
+            return replace(sent, state=NoticeState.SENT)
+        return replace(sent, state=NoticeState.BOUNCED, bounces=notice.bounces + 1)
 
 
 def _unescaped(text: str) -> str:

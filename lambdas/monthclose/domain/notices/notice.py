@@ -1,7 +1,9 @@
 """Notices: which message a customer gets once the outcome of their charge is known."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
+from monthclose.domain.accounts.addresses import Purpose
 from monthclose.domain.month import CustomerMonth, NoticeState
 from monthclose.domain.payments.payment import BELOW_MINIMUM, UNTAKEN, PaymentState
 
@@ -53,6 +55,20 @@ class NoticeKind(StrEnum):
 
 OF_HOLDS = frozenset({NoticeKind.HOLD_PLACED, NoticeKind.HOLD_LIFTED})
 """Notices about the account and not about an invoice's payment: dunning does not count them."""
+
+_PURPOSES: Mapping[NoticeKind, Purpose] = {
+    **dict.fromkeys((NoticeKind.REMINDER, NoticeKind.LAST_REMINDER), Purpose.DUNNING),
+    **dict.fromkeys((NoticeKind.NEW_METHOD, NoticeKind.ACTION_REMINDER), Purpose.DUNNING),
+    **dict.fromkeys(OF_HOLDS, Purpose.DUNNING),
+    **dict.fromkeys((NoticeKind.DECLINED, NoticeKind.ACTION_REQUIRED), Purpose.BOTH),
+    **dict.fromkeys((NoticeKind.NO_PAYMENT_METHOD, NoticeKind.NOT_CHARGEABLE), Purpose.BOTH),
+    NoticeKind.REVERSED: Purpose.BOTH,
+}
+
+
+def purpose_of(kind: NoticeKind) -> Purpose:
+    """Say what a notice is for: one that brings an invoice goes where invoices go, whatever else it says."""
+    return _PURPOSES.get(kind, Purpose.INVOICE)
 
 
 _KIND_BY_STATE = {

@@ -26,7 +26,7 @@ class SendingQuota:
     Parameters
     ----------
     per_second : float
-        E-mails that it accepts in a second. Each of ours has one recipient, and it is recipients that are counted.
+        E-mails that it accepts in a second; one to several recipients counts once for each.
     per_day : float
         E-mails that it accepts in any 24 hours; `UNLIMITED` if it does not count.
     sent : float

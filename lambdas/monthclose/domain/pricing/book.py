@@ -15,13 +15,15 @@ from typing import Protocol
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.cell import in_words, names_of
 from monthclose.domain.pricing.discounting import Discounting
 from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import Price, overlap, painted_over
+from monthclose.domain.pricing.price import Price, laid_over, overlap, without
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
 from monthclose.domain.pricing.term import Length, Term
+from monthclose.domain.usage import Attributes
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,12 @@ class PriceBook:
     def merged(self, additions: PriceBook) -> PriceBook:
         """Lay another book over this one.
 
-        A price holds from now on where it says it does, and the one that held there before holds before and after;
+        A price holds from now on where it says it does, and the ones that held there before hold before and after;
         fees, discounts, commitments and limits replace those of the same id.
         """
-        by_identity: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
-        for price in self.prices:
-            by_identity[price.identity].append(price)
-        for price in additions.prices:
-            by_identity[price.identity] = painted_over(by_identity[price.identity], price)
+        by_identity, added = _by_identity(self.prices), _by_identity(additions.prices)
+        for identity, prices in added.items():
+            by_identity[identity] = laid_over(by_identity.get(identity, ()), prices)
         return PriceBook(
             prices=tuple(price for identity in sorted(by_identity) for price in by_identity[identity]),
             fees=_replaced(self.fees, additions.fees),
@@ -99,15 +99,18 @@ class PriceBook:
     @cached_property
     def by_identity(self) -> Mapping[tuple[str, str, str], tuple[Price, ...]]:
         """The prices by what they price, oldest first."""
-        found: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
-        for price in self.prices:
-            found[price.identity].append(price)
+        found = _by_identity(self.prices)
         return {identity: tuple(sorted(prices, key=lambda p: p.valid)) for identity, prices in found.items()}
 
     @cached_property
     def due_unused(self) -> tuple[str, ...]:
         """The SKUs that have a price of which something is due even from those who use nothing."""
         return tuple(sorted({price.sku for price in self.prices if price.due_unused}))
+
+    @cached_property
+    def carried(self) -> frozenset[str]:
+        """The SKUs with a price whose sizes continue from month to month."""
+        return frozenset(price.sku for price in self.prices if price.carries_over)
 
     @cached_property
     def class_by_sku(self) -> Mapping[str, str]:
@@ -136,6 +139,13 @@ class _Entry(Protocol):
 class _Named(Protocol):
     @property
     def id(self) -> str: ...
+
+
+def _by_identity(prices: Iterable[Price]) -> dict[tuple[str, str, str], list[Price]]:
+    found: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
+    for price in prices:
+        found[price.identity].append(price)
+    return dict(found)
 
 
 def _replaced[T: _Named](before: tuple[T, ...], additions: tuple[T, ...]) -> tuple[T, ...]:
@@ -174,7 +184,8 @@ class Terms:
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.
 
-        The customer's own prices go before the general ones, for as long as they hold. There may be none.
+        The customer's own prices go before the general ones, for as long as they hold. There may be none. Of several
+        at the same time, the narrowest that matches an event counts (see `cell`).
         """
         return self._in(self.book, sku)
 
@@ -182,15 +193,29 @@ class Terms:
         """Find the SKUs of which something is due even if the customer uses nothing."""
         return [sku for sku in self.book.due_unused if any(price.due_unused for price in self.prices(sku))]
 
-    def later_prices(self, sku: str) -> list[Price]:
-        """Find the prices of a SKU for those parts of the month that the frozen book has none for."""
-        frozen, found = self.prices(sku), list[Price]()
-        for book in reversed(self.later):  # what came first is painted last: it was billed with first
-            for price in self._in(book, sku):
-                found = painted_over(found, price)
+    def ranked(self, sku: str) -> list[Price]:
+        """Find the same prices, in another order: of several that match an event, the last one counts."""
+        return sorted(self._in(self.book, sku), key=_rank)
+
+    def later_ranked(self, sku: str) -> list[Price]:
+        """Find the prices of a SKU for what the frozen book has none for, as `ranked` does.
+
+        Where the frozen book has one for all of the SKU's usage, none is needed. What came first goes before what came
+        later: it was billed with first.
+        """
+        frozen = self.prices(sku)
+        found = [price for book in reversed(self.later) for price in sorted(self._in(book, sku), key=_rank)]
         for price in frozen:
-            found = painted_over(found, price)
+            if not price.cell.where:
+                found = without(found, price.valid)
         return [price for price in found if price not in frozen]
+
+    def told_apart(self, sku: str, attributes: Attributes) -> Attributes:
+        """Leave of attributes those that the SKU's prices are told apart by."""
+        if not attributes:
+            return ()
+        names = names_of(price.cell for book in (self.book, *self.later) for price in self._in(book, sku))
+        return tuple((name, value) for name, value in attributes if name in names)
 
     def tax_class(self, sku: str, price: Price | None = None) -> str:
         """Find a SKU's tax class; empty if it has none.
@@ -212,26 +237,30 @@ class Terms:
         books = (self.book, *self.later)
         return of_general or next((found for book in books if (found := book.class_by_sku.get(sku))), "")
 
-    def no_price(self, sku: str, time: datetime) -> ParkCustomerError:
+    def no_price(self, sku: str, time: datetime, attributes: Attributes = ()) -> ParkCustomerError:
         """Say that a SKU has no price at a time, and what to do: the customer waits for a person."""
         others = [currency for currency in self.book.currencies.get(sku, ()) if currency != self.currency]
+        at = f"{time:%Y-%m-%d %H:%M} UTC" if self.prices(sku) else self.period
         if self.book.by_identity.get((sku, self.currency, "")):
-            hint = f"it has one, but not for {f'{time:%Y-%m-%d %H:%M} UTC' if self.prices(sku) else self.period}"
+            holding = any(price.valid.holds_at(time) for price in self.prices(sku))
+            hint = f"it has one, but not for {'those attributes' if holding else at}"
         else:
             hint = f"it has one in {', '.join(others)}" if others else "it has none for this SKU"
         newer = ", nor does a newer one" if self.later else ""
+        where = f" with {in_words(attributes)}" if attributes else ""
         return ParkCustomerError(
             "no_price",
-            f"SKU {sku!r} has no price in {self.currency} for its usage of {self.period} in price book "
+            f"SKU {sku!r}{where} has no price in {self.currency} for its usage of {self.period} in price book "
             f"{self.book.version} ({hint}){newer}; import one with `monthclose import prices`, or correct that usage "
             "to 0, and close again",
         )
 
     def _in(self, book: PriceBook, sku: str) -> list[Price]:
-        found = self._within(book, sku, "")
-        for own in self._within(book, sku, self.customer_id):
-            found = painted_over(found, own)
-        return found
+        general, own = self._within(book, sku, ""), self._within(book, sku, self.customer_id)
+        for price in own:
+            if not price.cell.where:
+                general = without(general, price.valid)
+        return sorted([*general, *own], key=lambda price: price.valid)
 
     def _within(self, book: PriceBook, sku: str, customer: str) -> list[Price]:
         entries = book.by_identity.get((sku, self.currency, customer), ())
@@ -277,3 +306,8 @@ class Terms:
             mine = one.term is not Length.MONTH and one.concerns(self.customer_id, self.currency)
             if mine and one.schedule.holds_in(self.period, self.window_of):
                 yield one.schedule.term(self.period, self.window_of)
+
+
+def _rank(price: Price) -> tuple[object, ...]:
+    """The order of a customer's prices: their own last, of those the narrowest; equally narrow ones by time."""
+    return (bool(price.customer), price.cell.rank, price.valid, price.cell.where)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from monthclose.domain.pricing.book import PriceBook
+from monthclose.domain.pricing.cell import Conditions, in_words
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
@@ -50,6 +51,8 @@ class EntryChange:
         What a discount, a commitment or a limit is on; of a price, the SKU.
     before, after : sequence
         As in a price book's file; a price has one for each time that it holds.
+    where : str
+        Of a price that is for some of the SKU's usage, for which: `region = eu`.
     """
 
     section: Section
@@ -61,6 +64,7 @@ class EntryChange:
     description: str
     before: Sequence[Content]
     after: Sequence[Content]
+    where: str = ""
 
     @property
     def differing(self) -> Mapping[str, tuple[Any, Any]]:
@@ -125,20 +129,31 @@ def _classes(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:
 def _prices(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:
     for identity, prices in after.by_identity.items():
         was = before.by_identity.get(identity, ())
-        if was == prices:
-            continue
-        sku, currency, customer = identity
-        contents = [_content(price) for price in was], [_content(price) for price in prices]
-        yield EntryChange(
-            Section.PRICE,
-            sku,
-            currency,
-            _what(*contents),
-            (customer,) if customer else (),
-            (sku,),
-            prices[-1].description,
-            *contents,
-        )
+        if was != prices:
+            for where in dict.fromkeys(price.cell.where for price in (*prices, *was)):
+                yield from _of_cell(identity, where, was, prices)
+
+
+def _of_cell(
+    identity: tuple[str, str, str], where: Conditions, was: Iterable[Price], prices: Iterable[Price]
+) -> Iterator[EntryChange]:
+    """Compare the prices of usage with some attributes."""
+    old, new = ([price for price in some if price.cell.where == where] for some in (was, prices))
+    if old == new:
+        return
+    sku, currency, customer = identity
+    contents = [_content(price) for price in old], [_content(price) for price in new]
+    yield EntryChange(
+        Section.PRICE,
+        sku,
+        currency,
+        _what(*contents),
+        (customer,) if customer else (),
+        (sku,),
+        (new or old)[-1].description,
+        *contents,
+        in_words((new or old)[-1].cell.shown(())),
+    )
 
 
 def _content(price: Price) -> Content:
@@ -149,7 +164,7 @@ def _content(price: Price) -> Content:
 def _what(before: Sequence[Content], after: Sequence[Content]) -> What:
     if not before:
         return What.NEW
-    return What.ENDED if "until" in after[-1] and "until" not in before[-1] else What.CHANGED
+    return What.ENDED if not after or ("until" in after[-1] and "until" not in before[-1]) else What.CHANGED
 
 
 def _together(changes: Iterable[EntryChange]) -> Iterator[EntryChange]:
@@ -159,7 +174,7 @@ def _together(changes: Iterable[EntryChange]) -> Iterator[EntryChange]:
         if not change.customers:
             yield change
             continue
-        key = repr((change.name, change.currency, change.before, change.after))
+        key = repr((change.name, change.where, change.currency, change.before, change.after))
         known = alike.get(key)
         alike[key] = replace(known, customers=(*known.customers, *change.customers)) if known else change
     yield from alike.values()

@@ -20,10 +20,10 @@ type Step = dict[str, str]
 """`kind`, the kind's numbers, and `amount` in major units, exact; see `_AMOUNTS` and `_WORDS`."""
 type _Numbers = Mapping[str, Fraction]
 
-_TEXTS = frozenset({"kind", "how", "amount", "up_to", "period", "invoice", "name", "first", "last"})
+_TEXTS = frozenset({"kind", "how", "amount", "up_to", "period", "invoice", "name", "first", "last", "bucket", "within"})
 """What in a step is not a number to compute with."""
 MEASURING = (
-    *("measured", "shared", "held", "divided", "multiplied"),
+    *("measured", "shared", "buckets", "percentile", "opening", "held", "divided", "multiplied"),
     *("rounded_up", "rounded_down", "rounded_nearest", "minimum", "each_event"),
 )
 """Kinds of steps that say how a quantity was found, and cost nothing."""
@@ -76,6 +76,9 @@ def _overage(n: _Numbers, _so_far: Fraction) -> Fraction:
 _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "measured": _none,
     "shared": _none,
+    "buckets": _none,
+    "percentile": _none,
+    "opening": _none,
     "allowance": _none,
     "units": _units,
     "tier": _tier,
@@ -119,6 +122,9 @@ _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
 _WORDS: Mapping[str, str] = {
     "measured": "{how}: {quantity}",
     "shared": "{how}: {whole} in the month, {quantity} of it at this price",
+    "buckets": "{within} {bucket}; {how} of these: {quantity}",
+    "percentile": "{within} {bucket}; percentile {percentile} of these: {quantity}",
+    "opening": "continuing from the month before: {size}",
     "allowance": "{free} of {quantity} are free, {billable} are billed",
     "units": "{quantity} x {unit_price} = {amount}",
     "tier": "tier {tier}: {quantity} x {unit_price}{plus} = {amount}",
@@ -169,6 +175,13 @@ _WORDS: Mapping[str, str] = {
 }
 
 
+_BUCKETS = {
+    "minute": "per minute",
+    "5_minutes": "per 5 minutes",
+    "15_minutes": "per 15 minutes",
+    "hour": "per hour",
+    "day": "per day",
+}
 _OPEN_END = "any"
 """What the last tier goes up to."""
 _UNITS_OF_TIME = (
@@ -263,6 +276,9 @@ def in_words(step: Mapping[str, str], writer: Writer = IN_ENGLISH) -> str:
     if "how" in step:
         # Stored words: braces in them are no blanks to fill in.
         texts["how"] = writer.text(step["how"].replace("{", "{{").replace("}", "}}"))
+    if "bucket" in step:
+        texts["bucket"] = writer.text(_BUCKETS[step["bucket"]])
+        texts["within"] = writer.text(step["within"])
     for name in {"period", "invoice", "first", "last"} & step.keys():
         texts[name] = listed(step[name], writer)
     if step["kind"].startswith("tier"):

@@ -267,3 +267,8 @@ class Percentage:
     def content(self) -> Content:
         """Its fields in a price book."""
         return {"model": self.name, "percent": plain(self.percent)}
+
+
+def is_by_time(model: Model) -> bool:
+    """Whether it prices sizes by the time for which they are held in the month, and nothing else."""
+    return isinstance(model, Flat) or (isinstance(model, Tiered) and model.prorated)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.book import Terms
+from monthclose.domain.pricing.cell import Cell
+from monthclose.domain.pricing.cell_meters import Add, CellMeters
 from monthclose.domain.pricing.deductions import with_deductions
 from monthclose.domain.pricing.exact import shown
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.held import HeldMeter
-from monthclose.domain.pricing.line import InvoiceLine, LineKind
-from monthclose.domain.pricing.price import Price, month_seconds
+from monthclose.domain.pricing.line import MOST_LINES, InvoiceLine, LineKind, too_many_lines
+from monthclose.domain.pricing.price import Price, month_seconds, painted
 from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
 from monthclose.domain.pricing.tax_shares import with_tax_classes
 from monthclose.domain.pricing.transactions import TransactionMeter
-from monthclose.domain.usage import UsageEvent
-
-MOST_LINES = 15_000
-"""Of an invoice: as many as the function that makes its PDF has memory for (`stacks/functions/table.py`)."""
-
-type _Add = Callable[[UsageEvent], None]
+from monthclose.domain.usage import Attributes, UsageEvent
 
 
 def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
@@ -62,16 +60,12 @@ def not_too_many[T](lines: Iterable[T]) -> list[T]:
     """
     some = list(islice(lines, MOST_LINES + 1))
     if len(some) > MOST_LINES:
-        raise ParkCustomerError(
-            "too_many_lines",
-            f"the usage comes to more than {MOST_LINES:,} lines: price it by SKU instead of by resource, or "
-            "send usage that is rated upstream with fewer different unit prices",
-        )
+        raise too_many_lines()
     return some
 
 
 def _place(line: InvoiceLine) -> tuple[object, ...]:
-    return (line.sku, line.resource, line.starts, line.unit_price or Decimal(0))
+    return (line.sku, line.attributes, line.resource, line.starts, line.unit_price or Decimal(0))
 
 
 class _Rated:
@@ -114,26 +108,35 @@ class _Metered:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._meters: list[Metered] = []
-        self._unpriced: dict[str, tuple[Decimal, datetime]] = {}
-        """By SKU: the usage that no price holds for, and when it began. Corrected to 0 it needs none."""
-        self._later: dict[str, _Add] = {}
-        self.adders: dict[str, _Add] = {}
+        self._cells: list[CellMeters] = []
+        self._unpriced: dict[tuple[str, Attributes], tuple[Decimal, datetime]] = {}
+        """By SKU and cell: the usage that no price holds for, and when it began. Corrected to 0 it needs none."""
+        self._later: dict[str, Add] = {}
+        self.adders: dict[str, Add] = {}
         """By SKU: what takes its events."""
         for sku in terms.due_unused():
             self.adder(sku)
 
-    def adder(self, sku: str) -> _Add:
+    def adder(self, sku: str) -> Add:
         """Make what takes the events of a SKU that is seen for the first time."""
-        add = self._metering(sku, self._terms.prices(sku), self._add_later)
+        add = self._metering(sku, self._terms.ranked(sku), self._add_later)
         self.adders[sku] = add
         return add
 
-    def _metering(self, sku: str, prices: Sequence[Price], otherwise: _Add) -> _Add:
-        """Meter events by the price that holds at their time; those that none holds for go elsewhere."""
-        made, feeds = meters(prices, self._terms.period)
-        self._meters += made
-        whole = len(feeds) == 1 and feeds[0].window == self._terms.window
-        add = feeds[0].meter.add if whole else _by_time(feeds, otherwise)
+    def _metering(self, sku: str, prices: Sequence[Price], otherwise: Add) -> Add:
+        """Meter events by the price that holds for them; those that none holds for go elsewhere."""
+
+        def fed(holding: Sequence[Price]) -> tuple[list[Metered], Add]:
+            made, feeds = meters(holding, self._terms.period)
+            whole = len(feeds) == 1 and feeds[0].window == self._terms.window
+            return made, feeds[0].meter.add if whole else _by_time(feeds, otherwise)
+
+        if any(price.cell.names for price in prices):
+            self._cells.append(CellMeters(prices, fed))
+            add: Add = self._cells[-1].add
+        else:
+            made, add = fed(painted(prices))
+            self._meters += made
         if any(price.needs_resource for price in prices):
             add = _naming_its_resource(sku, add)
         return add
@@ -142,24 +145,34 @@ class _Metered:
         """Take an event that the frozen book has no price for: by a price that came later, if there is one."""
         sku = event.sku
         if sku not in self._later:
-            self._later[sku] = self._metering(sku, self._terms.later_prices(sku), self._leave_unpriced)
+            self._later[sku] = self._metering(sku, self._terms.later_ranked(sku), self._leave_unpriced)
         self._later[sku](event)
 
     def _leave_unpriced(self, event: UsageEvent) -> None:
-        quantity, since = self._unpriced.get(event.sku, (Decimal(0), event.time))
-        self._unpriced[event.sku] = EXACT.add(quantity, event.quantity), min(since, event.time)
+        key = (event.sku, self._terms.told_apart(event.sku, event.attributes))
+        quantity, since = self._unpriced.get(key, (Decimal(0), event.time))
+        self._unpriced[key] = EXACT.add(quantity, event.quantity), min(since, event.time)
 
     def lines(self) -> Iterator[InvoiceLine]:
-        for sku, (quantity, since) in sorted(self._unpriced.items()):
+        for (sku, attributes), (quantity, since) in sorted(self._unpriced.items()):
             if quantity:
-                raise self._terms.no_price(sku, since)
-        for price, own, whole in self._meters:
+                raise self._terms.no_price(sku, since, attributes)
+        for metered in self._meters:
+            yield from self._lines_of([metered])
+        for cells in self._cells:
+            for _, groups in groupby(cells.metered(), key=lambda each: each.price):
+                yield from self._lines_of(groups)
+
+    def _lines_of(self, groups: Iterable[Metered]) -> Iterator[InvoiceLine]:
+        """Make the lines of a price: its free allowance is one pool for all of them."""
+        left: Fraction | None = None
+        for price, own, whole, group in groups:
             if isinstance(own, TransactionMeter | HeldMeter):
-                yield from self._priced_by_meter(price, own)
+                yield from self._priced_by_meter(price, own, group)
                 continue
             quantities = _pooled(own, price)
             wholes = _pooled(whole, price) if whole else {}
-            free = Fraction(price.free)
+            free = Fraction(price.free) if left is None else left
             for resource in sorted(quantities):
                 measured = quantities[resource]
                 billed = price.rule.of_month(measured) if price.rule else measured
@@ -169,29 +182,36 @@ class _Metered:
                 if used:
                     explanation.add("allowance", free=used, quantity=billed, billable=billed - used)
                 price.model.explain(billed - used, explanation)
-                yield self._line(price, resource, billed, explanation)
+                yield self._line(price, resource, billed, explanation, group)
+            left = free
 
-    def _priced_by_meter(self, price: Price, own: TransactionMeter | HeldMeter) -> Iterator[InvoiceLine]:
+    def _priced_by_meter(
+        self, price: Price, own: TransactionMeter | HeldMeter, group: Attributes
+    ) -> Iterator[InvoiceLine]:
         """Make the lines of what cannot be priced from its sum."""
         for resource, quantity in sorted(_pooled(own, price).items()):
             explanation = Explanation(month_seconds(self._terms.period))
             own.explain(resource, explanation)
-            yield self._line(price, resource, quantity, explanation)
+            yield self._line(price, resource, quantity, explanation, group)
 
     def _measured(self, price: Price, measured: Fraction, whole: Fraction | None) -> Explanation:
         """Begin an explanation with how the quantity was found."""
         explanation = Explanation(month_seconds(self._terms.period))
         how = price.aggregation.replace("_", "-")
+        if price.buckets:
+            price.buckets.explain(how, measured if whole is None else whole, explanation)
         if whole is not None:
             explanation.add("shared", how=how, whole=whole, quantity=measured)
-        elif price.aggregation is not Aggregation.SUM:
+        elif price.aggregation is not Aggregation.SUM and not price.buckets:
             explanation.add("measured", how=how, quantity=measured)
         if price.rule:
             price.rule.explain(measured, explanation)
         return explanation
 
-    def _line(self, price: Price, resource: str, quantity: Fraction, explanation: Explanation) -> InvoiceLine:
-        return InvoiceLine(
+    def _line(
+        self, price: Price, resource: str, quantity: Fraction, explanation: Explanation, group: Attributes
+    ) -> InvoiceLine:
+        line = InvoiceLine(
             sku=price.sku,
             description=price.description or price.sku,
             unit=price.unit,
@@ -205,9 +225,17 @@ class _Metered:
             steps=tuple(explanation.steps),
             tax_class=self._terms.tax_class(price.sku, price),
         )
+        return _in_cell(line, price.cell, group) if price.cell.names else line
 
 
-def _by_time(feeds: list[Feed], otherwise: _Add) -> _Add:
+def _in_cell(line: InvoiceLine, cell: Cell, group: Attributes) -> InvoiceLine:
+    """Say which of a SKU's usage a line is for: `Storage (eu, ssd)`."""
+    shown = cell.shown(group)
+    values = ", ".join(value or f"no {name}" for name, value in shown)
+    return replace(line, attributes=shown, description=f"{line.description} ({values})")
+
+
+def _by_time(feeds: list[Feed], otherwise: Add) -> Add:
     """Choose by the event's time: where a price holds, there is something to take it."""
 
     def add(event: UsageEvent) -> None:
@@ -228,7 +256,7 @@ def _pooled(measure: Measure, price: Price) -> Mapping[str, Fraction]:
     return quantities if price.by_resource else {"": sum(quantities.values(), Fraction(0))}
 
 
-def _naming_its_resource(sku: str, add: _Add) -> _Add:
+def _naming_its_resource(sku: str, add: Add) -> Add:
     def checked(event: UsageEvent) -> None:
         if not event.resource:
             raise ParkCustomerError(

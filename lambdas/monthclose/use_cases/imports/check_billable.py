@@ -10,8 +10,8 @@ from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.intake import OTHERS, Tally, add_named
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Terms
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing import Price, Terms
+from monthclose.domain.pricing.cell import in_words, names_of
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks, TaxTables
@@ -29,30 +29,30 @@ class BillableCheck:
         self._book = price_books.get(price_books.latest())
         self._taxes = tax_tables.get(tax_tables.latest())
         self._tally = tally
-        self._prices: dict[tuple[str, str, str, Period], tuple[Window, ...]] = {}
+        self._prices: dict[tuple[str, str, str, Period], tuple[Price, ...]] = {}
         self._taxed: dict[tuple[str, str, str, Period], bool] = {}
 
     def check(self, event: UsageEvent, profile: Profile) -> None:
         """Check an event of a customer."""
-        if event.unit_price is None and not self._has_price(event, profile.currency):
-            add_named(self._tally.unpriced, event.sku)
+        if event.unit_price is None and (missing := self._without_price(event, profile.currency)):
+            add_named(self._tally.unpriced, missing)
         if not self._has_tax(profile, event.period):
             add_named(self._tally.untaxed, event.customer_id)
 
-    def _has_price(self, event: UsageEvent, currency: str) -> bool:
+    def _without_price(self, event: UsageEvent, currency: str) -> str:
+        """Name the usage of an event that no price holds for: its SKU, and what prices tell apart. Empty: one does."""
         own = event.customer_id if (event.sku, currency, event.customer_id) in self._book.by_identity else ""
         key = (event.sku, currency, own, event.period)
         if key not in self._prices:
             if len(self._prices) >= _MOST_CACHED:
                 self._prices.clear()
-            self._prices[key] = self._windows(event.sku, Terms(self._book, own, currency, event.period))
-        return any(window.start <= event.time < window.end for window in self._prices[key])
-
-    def _windows(self, sku: str, terms: Terms) -> tuple[Window, ...]:
-        try:
-            return tuple(price.valid for price in terms.prices(sku))
-        except ParkCustomerError:
-            return ()
+            self._prices[key] = tuple(Terms(self._book, own, currency, event.period).prices(event.sku))
+        holding = [price for price in self._prices[key] if price.valid.holds_at(event.time)]
+        said = dict(event.attributes)
+        if any(price.cell.matches(said) for price in holding):
+            return ""
+        told_apart = [(name, said.get(name, "")) for name in names_of(price.cell for price in holding)]
+        return f"{event.sku} ({in_words(tuple(told_apart))})" if told_apart else event.sku
 
     def _has_tax(self, profile: Profile, period: Period) -> bool:
         key = (profile.country, profile.region, profile.tax_id, period)

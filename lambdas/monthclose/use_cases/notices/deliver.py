@@ -6,16 +6,15 @@ report warns of it.
 
 from dataclasses import replace
 
-from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.month import Notice, NoticeState
 from monthclose.errors import ConflictError, MailRefusedError, OutcomeUnknownError, TryLaterError
 from monthclose.ports import Books, Mail, Mailer
 
 
-def deliver(books: Books, mailer: Mailer, customer: Customer, claim: Notice, mail: Mail) -> Notice | None:
+def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice | None:
     """Claim a notice, send its mail, and return it as it is then; None if somebody else has claimed it.
 
-    Nothing is sent to an address that takes no e-mails.
+    Nothing is sent to an address that takes no e-mails (see `Customer.reached_for`). All others get the one e-mail.
 
     Parameters
     ----------
@@ -27,13 +26,15 @@ def deliver(books: Books, mailer: Mailer, customer: Customer, claim: Notice, mai
     TryLaterError
         The mail service is briefly unavailable; the claim is withdrawn.
     """
-    if not customer.takes_mail:
+    if not mail.to:
         claim = replace(claim, state=NoticeState.UNREACHABLE)
+    if mail.others:
+        claim = replace(claim, recipients=" ".join((mail.to, *mail.others)).lower())
     try:
         books.commit(claim)
     except ConflictError:
         return None
-    if not customer.takes_mail:
+    if not mail.to:
         return claim
     claimed = replace(claim, version=claim.version + 1)
     try:

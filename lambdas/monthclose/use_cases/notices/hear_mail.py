@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+from monthclose.domain.accounts.addresses import every_address
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.month import CustomerMonth, Notice
 from monthclose.domain.notices.mail_event import MailEvent
@@ -57,7 +58,7 @@ class MailHearer:
         after = event.on(notice) if notice else None
         records: list[Record] = [after] if after else []
         if customer and _is_news(event, customer):
-            records.append(customer.without_mail())
+            records.append(customer.without_mail(*event.addresses))
         if records:
             self.books.commit(*records)
         return bool(records)
@@ -68,5 +69,6 @@ def _notice(month: CustomerMonth, step: str) -> Notice | None:
 
 
 def _is_news(event: MailEvent, customer: Customer) -> bool:
-    """Whether the customer's present address, and no earlier one, takes no more e-mail."""
-    return event.permanent and customer.takes_mail and customer.profile.email.lower() in event.addresses
+    """Whether one of the customer's present addresses takes no more e-mail, which was not known."""
+    live = {*every_address(customer.profile)} - {*customer.unreached}
+    return event.permanent and bool(live & {*event.addresses})

@@ -18,7 +18,7 @@ from monthclose.domain.invoices.credit_note import CreditNote, Effect
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
-from monthclose.domain.notices.notice import NoticeKind
+from monthclose.domain.notices.notice import NoticeKind, purpose_of
 from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.payments.refund import Refund, RefundKind
@@ -292,7 +292,12 @@ class NoticeTexts:
     ) -> Mail:
         company, held, locale = _one_line(self.company), customer.held_since is not None, self.locale(customer)
         facts = {name: Amount(fact, locale) if isinstance(fact, Money) else fact for name, fact in facts.items()}
-        known = {"name": _one_line(customer.profile.name), "company": company, "held": held, "locale": locale}
+        known = {
+            "name": _one_line(customer.profile.contact or customer.profile.name),
+            "company": company,
+            "held": held,
+            "locale": locale,
+        }
         facts = {"asks": "", **facts, **known}
         template = environment().get_template(f"mail/{kind}.txt.j2")
         context = template.new_context(facts)
@@ -310,12 +315,14 @@ class NoticeTexts:
             "link": self.link(issued) if self.link and issued else "",
             "of_credit_note": isinstance(issued, CreditNote),
         }
+        to, *others = customer.reached_for(purpose_of(kind)) or [""]
         return Mail(
-            to=customer.profile.email,
+            to=to,
             subject=letter["subject"],
             text=environment().get_template("mail/layout.txt.j2").render(letter),
             html=environment().get_template("mail/layout.html.j2").render(letter),
             tag=notice_tag(period, customer.customer_id, step),
+            others=tuple(others),
         )
 
 

@@ -31,7 +31,7 @@ class CorrectionTeller:
         months = self.books.months(note.customer_id)
         customer = self._customer(note)
         mail = self.texts.credit_note_mail(customer, note, _effect(note, months), months[note.period])
-        return self._send(note, NoticeKind.CREDIT_NOTE, months[note.period], customer, mail)
+        return self._send(note, NoticeKind.CREDIT_NOTE, months[note.period], mail)
 
     def tell_replacement(self, invoice: Invoice, reason: str) -> NoticeState | None:
         """Send the e-mail about an invoice that has replaced another, the credit note included.
@@ -51,11 +51,9 @@ class CorrectionTeller:
         covered = _effect(notes[-1], months).covered if notes else 0
         customer = self._customer(invoice)
         mail = self.texts.replacement_mail(customer, month, reason, covered)
-        return self._send(invoice, NoticeKind.REPLACED, month, customer, mail)
+        return self._send(invoice, NoticeKind.REPLACED, month, mail)
 
-    def _send(
-        self, issued: CreditNote | Invoice, kind: NoticeKind, month: CustomerMonth, customer: Customer, mail: Mail
-    ) -> NoticeState:
+    def _send(self, issued: CreditNote | Invoice, kind: NoticeKind, month: CustomerMonth, mail: Mail) -> NoticeState:
         """Claim the notice under the document's number, and send the mail, which was written before."""
         before = next((notice for notice in month.correction_notices if notice.step == issued.number), None)
         if before and before.state is not NoticeState.WITHDRAWN:
@@ -69,7 +67,7 @@ class CorrectionTeller:
             step=issued.number,
             version=before.version if before else 0,
         )
-        delivered = deliver(self.books, self.mailer, customer, claim, mail)
+        delivered = deliver(self.books, self.mailer, claim, mail)
         return delivered.state if delivered else NoticeState.CLAIMED  # somebody else has claimed it just now
 
     def _customer(self, issued: CreditNote | Invoice) -> Customer:

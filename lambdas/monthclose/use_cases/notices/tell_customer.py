@@ -94,5 +94,5 @@ class CustomerTeller:
             bounces=bounces,
             version=version,
         )
-        delivered = deliver(self.books, self.mailer, customer, claim, mail)
+        delivered = deliver(self.books, self.mailer, claim, mail)
         return delivered is not None and delivered.state is NoticeState.SENT

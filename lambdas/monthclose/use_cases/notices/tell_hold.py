@@ -50,7 +50,7 @@ class HoldTeller:
         invoice = months[change.period].invoice
         overdue = invoice if change.action is HoldAction.PLACED and not change.by and invoice and invoice.open else None
         mail = self.texts.hold_mail(customer, _KINDS[change.action], change, overdue)
-        deliver(self.books, self.mailer, customer, claim, mail)
+        deliver(self.books, self.mailer, claim, mail)
 
 
 def _step(change: HoldChange) -> str:

@@ -54,4 +54,4 @@ class MoneyBackTeller:
         claim = Notice(
             customer.customer_id, period, kind, NoticeState.CLAIMED, self.clock(), step=step, version=version
         )
-        deliver(self.books, self.mailer, customer, claim, mail)
+        deliver(self.books, self.mailer, claim, mail)

@@ -64,6 +64,8 @@ class ThrottledMailer:
             self.wait_for_turn()
             self._turn.come = False
             limiter = self._paced(self._quota())
+            for _ in mail.others:  # SES counts recipients, not e-mails
+                limiter.acquire(LANE)
             try:
                 return self._noted(limiter, mail)
             except RateLimitedError:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.book import PriceBook
+from monthclose.domain.pricing.cell import in_words
 from monthclose.domain.pricing.discounting import Discounting
 from monthclose.domain.pricing.price import Price, overlap
 from monthclose.domain.pricing.reading.fields import Fields
@@ -66,7 +67,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         *reader.section("price", reader.price),
         *reader.section("overrides", reader.override),
     ]
-    flat = [(label, price) for label, several in prices for price in several]
+    flat = [(_with_cell(label, price), price) for label, several in prices for price in several]
     reader.check_overlaps(flat)
     book = PriceBook(
         prices=tuple(price for _, price in flat),
@@ -154,9 +155,20 @@ class _Reader:
         for label, price in prices:
             for other_label, other in known[price.identity]:
                 both = overlap(price.valid, other.valid)
-                if both:
+                if both and price.cell.where != other.cell.where:
+                    if price.cell.competes_with(other.cell):
+                        self.mistakes.append(
+                            f"{label} and {other_label} may match the same usage, and neither is narrower: add an "
+                            "entry with the conditions of both, or separate them"
+                        )
+                elif both:
                     since = f"from {both.start:%Y-%m-%d} on" if both.start.year > 1 else "at the same time"
                     self.mistakes.append(
                         f"{label} and {other_label} both apply {since}: separate them with from and until"
                     )
             known[price.identity].append((label, price))
+
+
+def _with_cell(label: str, price: Price) -> str:
+    where = in_words(price.cell.shown(()))
+    return f"{label} ({where})" if where else label

@@ -1,5 +1,7 @@
 """Reading the fields of one entry of a price book, each mistake in words that name the field."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -20,11 +22,13 @@ class Fields:
     ----------
     known : collection of str
         All that such an entry can have.
+    read : collection of str
+        What has been read already.
     """
 
-    def __init__(self, values: Mapping[str, object], known: Collection[str]) -> None:
+    def __init__(self, values: Mapping[str, object], known: Collection[str], read: Collection[str] = ()) -> None:
         self._values, self._known = values, known
-        self._read: set[str] = set()
+        self._read: set[str] = set(read)
 
     def given(self, name: str) -> bool:
         """Whether a field is there."""
@@ -110,6 +114,24 @@ class Fields:
         if not isinstance(values, list) or not values or not all(isinstance(value, dict) for value in values):
             raise UserMistakeError(f"{name} must be a list of tables, like [{{ up_to = 100, unit_price = 0.10 }}, …]")
         return values
+
+    def table(self, name: str, example: str) -> Mapping[str, object]:
+        """Read a table, which may be missing."""
+        values = self._value(name, {})
+        if not isinstance(values, dict) or (self.given(name) and not values):
+            raise UserMistakeError(f"{name} must be a table, like {example}")
+        return values
+
+    def with_more(self, more: Mapping[str, object], own: Collection[str], without: str) -> Fields:
+        """Return the entry with fields that a part of it says for itself, and without the list of its parts.
+
+        The part is to be read to the end (`done`), and this entry needs no more then.
+        """
+        unknown = next((name for name in more if name not in own), None)
+        if unknown:
+            raise UserMistakeError(f"the field {unknown!r} does not belong there")
+        self._read.update(self._values)
+        return Fields({**self._values, **more}, self._known, {without})
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         """Read one of some words."""

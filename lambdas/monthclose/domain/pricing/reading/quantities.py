@@ -3,8 +3,7 @@
 from decimal import Decimal
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.pricing.aggregation import Aggregation
-from monthclose.domain.pricing.models import Flat, Model, Tiered
+from monthclose.domain.pricing.models import Flat, Model, is_by_time
 from monthclose.domain.pricing.quantities import QuantityRule, Rounding
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.transactions import PerTransaction
@@ -14,12 +13,12 @@ QUANTITY_FIELDS = frozenset(_FIELDS)
 """The fields that these rules have; see docs/price-book.md."""
 
 
-def read_quantity_rule(fields: Fields, model: Model, aggregation: Aggregation) -> QuantityRule | None:
+def read_quantity_rule(fields: Fields, model: Model) -> QuantityRule | None:
     """Read what is made of a quantity; None: nothing."""
     given = next((name for name in _FIELDS if fields.given(name)), "")
     if not given:
         return None
-    if isinstance(model, Flat | PerTransaction) or (isinstance(model, Tiered) and model.prorated):
+    if isinstance(model, PerTransaction) or is_by_time(model):
         what = {Flat: "a flat fee", PerTransaction: "a fee for each transaction"}.get(type(model), "a prorated price")
         raise UserMistakeError(f"{given} is of no use: {what} does not depend on the month's quantity")
     rounding = Rounding(fields.choice("round", tuple(Rounding), Rounding.UP)) if fields.given("round") else None
@@ -36,6 +35,4 @@ def read_quantity_rule(fields: Fields, model: Model, aggregation: Aggregation) -
     if not rounding and (rule.each_event or fields.given("round_to")):
         missing = "round_each_event" if rule.each_event else "round_to"
         raise UserMistakeError(f"{missing} needs round: up, down or nearest")
-    if rule.each_event and aggregation not in (Aggregation.SUM, Aggregation.TIME_WEIGHTED):
-        raise UserMistakeError(f"round_each_event is for sum and time_weighted, not for {aggregation}")
     return rule
