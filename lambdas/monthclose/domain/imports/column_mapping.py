@@ -49,7 +49,7 @@ PRICES = FileSchema("prices", ("sku", "currency", "unit_price"), ("unit", "descr
 USAGE = FileSchema(
     "usage",
     ("customer_id", "sku", "quantity", "time"),
-    ("event_id", "unit_price", "description", "resource", "replaces", FIELD),
+    ("event_id", "unit_price", "description", "resource", "replaces", "used_at", FIELD),
     PREFIX,
 )
 NUMBERS = ("quantity", "unit_price")
