@@ -101,6 +101,7 @@ class CustomerItem(Model):
     held_by = UnicodeAttribute(default="")
     last_invoiced_minor = NumberAttribute(default=0)
     carried_minor = NumberAttribute(default=0)
+    carried_by_class = JSONAttribute(default=dict)
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
     version = NumberAttribute(default=0)

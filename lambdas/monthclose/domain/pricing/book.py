@@ -20,6 +20,7 @@ from monthclose.domain.pricing.discounting import Discounting
 from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price, laid_over, overlap, without
+from monthclose.domain.pricing.scope import Scope
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
 from monthclose.domain.pricing.term import Length, Term
@@ -131,6 +132,17 @@ class PriceBook:
             found[price.sku].add(price.currency)
         return {sku: tuple(sorted(currencies)) for sku, currencies in found.items()}
 
+    @cached_property
+    def beyond_a_month(self) -> tuple[Commitment | Limit, ...]:
+        """The commitments and limits whose terms are longer than a month."""
+        entries: tuple[Commitment | Limit, ...] = (*self.commitments, *self.limits)
+        return tuple(one for one in entries if one.term is not Length.MONTH)
+
+    @cached_property
+    def scopes(self) -> Mapping[str, Scope]:
+        """What each commitment is about, by id."""
+        return {one.id: one.scope for one in self.commitments}
+
 
 class _Entry(Protocol):
     def content(self) -> Content: ...
@@ -227,6 +239,8 @@ class Terms:
         price : Price or None
             None: the last one that holds in the month, if there is one. Usage that is rated upstream has none.
         """
+        if not any(book.has_tax_classes for book in (self.book, *self.later)):
+            return ""
         price = price or next(reversed(self.prices(sku)), None)
         if price is None:
             return self.book.class_by_sku.get(sku, "")
@@ -301,11 +315,8 @@ class Terms:
         return max((term.last for term in self._long_terms()), default=self.period)
 
     def _long_terms(self) -> Iterator[Term]:
-        entries: tuple[Commitment | Limit, ...] = (*self.book.limits, *self.book.commitments)
-        for one in entries:
-            mine = one.term is not Length.MONTH and one.concerns(self.customer_id, self.currency)
-            if mine and one.schedule.holds_in(self.period, self.window_of):
-                yield one.schedule.term(self.period, self.window_of)
+        for one in self._holding(self.book.beyond_a_month):
+            yield one.schedule.term(self.period, self.window_of)
 
 
 def _rank(price: Price) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from monthclose.domain.pricing.line import InvoiceLine
 
 def with_deductions(lines: list[InvoiceLine], terms: Terms) -> list[InvoiceLine]:
     """Add the discounts' lines, each on what those before it left, then those of maximums and minimums."""
-    by_resource = {sku for limit in terms.limits() if limit.per_resource for sku in limit.skus}
-    left = Left(lines, by_resource)
-    first = limited_before_discounts(left, terms)
-    return [*lines, *first, *discounted(left, terms), *bounded(left, terms)]
+    limits = terms.limits()
+    left = Left(lines, {sku for limit in limits if limit.per_resource for sku in limit.skus})
+    first = limited_before_discounts(left, limits, terms)
+    return [*lines, *first, *discounted(left, terms), *bounded(left, limits, terms)]

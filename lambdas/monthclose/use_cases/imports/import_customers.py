@@ -1,6 +1,6 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import partial
 
@@ -9,7 +9,7 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
 from monthclose.ports import CustomerDirectory, Taxes
-from monthclose.use_cases.imports.check_rows import chunks
+from monthclose.use_cases.imports.check_rows import chunks, kept
 
 
 def import_customers(
@@ -21,15 +21,21 @@ def import_customers(
     taxes: Taxes,
     today: date,
     reject: Reject,
+    check: bool = False,
 ) -> Tally:
     """Import every row that describes a customer; of two rows with the same id, the later one counts.
 
     Accounts are not touched, so importing again is always safe. Customers that the tax table does not cover today are
     imported and counted: a later table may cover them.
+
+    Parameters
+    ----------
+    check : bool
+        Whether to say what an import would do, and store nothing: so many customers are new or changed.
     """
     read = partial(read_customer, check_tax_id=check_tax_id)
     tally = Tally()
-    for chunk in chunks(rows):
+    for chunk in chunks(kept(rows, mapping, tally)):
         profiles: dict[str, Profile] = {}
         for row in chunk:
             customer, reason = read_row(row, mapping, read)
@@ -42,8 +48,19 @@ def import_customers(
             tally.taken += 1
             tally.untaxable += not _covered(profile, taxes, today)
             add_named(tally.groups, profile.payment_provider if profile.payment_method else "no payment method")
-        directory.put_profiles(profiles.items())
+        if check:
+            _compare(profiles, directory, tally)
+        else:
+            directory.put_profiles(profiles.items())
     return tally
+
+
+def _compare(profiles: Mapping[str, Profile], directory: CustomerDirectory, tally: Tally) -> None:
+    known = directory.known(profiles)
+    tally.new += len(profiles.keys() - known.keys())
+    tally.changed += sum(
+        profile != known[customer_id] for customer_id, profile in profiles.items() if customer_id in known
+    )
 
 
 def _covered(profile: Profile, taxes: Taxes, today: date) -> bool:

@@ -10,7 +10,7 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
 from monthclose.domain.invoices.draft_content import Draft, MadeFrom
-from monthclose.domain.invoices.invoicing import carried_line
+from monthclose.domain.invoices.invoicing import carried_lines
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
@@ -69,7 +69,7 @@ class InvoiceDrafter:
         terms = history.known_to(self._terms(customer, period, price_book))
         known, lines = self._rated(terms, watermark)
         newest = self.price_books.latest() if late else ""
-        carried = [carried_line(customer)] if customer.carried_minor else []
+        carried = carried_lines(customer) if customer.carried_minor else []
         more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
@@ -117,7 +117,7 @@ class InvoiceDrafter:
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _history(self, customer: Customer) -> TermHistory:
-        return TermHistory(self.books, self.documents, customer.customer_id, customer.profile.currency)
+        return TermHistory(self.books, self.documents, customer.customer_id)
 
     def _terms(self, customer: Customer, period: Period, price_book: str) -> Terms:
         return Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
@@ -172,7 +172,7 @@ class InvoiceDrafter:
             adjusted = self._adjusted(customer, known, documents, terms)
             lines += adjusted
             if terms.reaches_on_to > month and adjusted:
-                history.add(adjusted, period)
+                history.add(adjusted, period, terms.currency)
                 waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
