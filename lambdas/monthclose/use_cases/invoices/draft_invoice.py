@@ -1,7 +1,7 @@
 """Draft one customer's invoice: the same code for a close and for a preview. It only reads."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -183,11 +183,11 @@ class InvoiceDrafter:
             terms = history.known_to(self._terms_of_billed(customer, month, documents))
             adjusted = self._adjusted(customer, known, documents, terms, sizes)
             lines += adjusted
-            if terms.reaches_on_to > month and adjusted:
-                history.add(adjusted, period, terms.currency)
-                waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
+            again = history.after(terms) if adjusted else []
             if sizes.changed(month):
-                waiting = sorted({*waiting, *_between(month.next, month.next, period)})
+                again.append(month.next)
+            history.add(adjusted, period, terms.currency)
+            waiting = sorted({*waiting, *(of for of in again if of < period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -221,10 +221,3 @@ class InvoiceDrafter:
         issued = [month.invoice or month.carried for month in months]
         places = [record.document for record in issued if record]
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]
-
-
-def _between(first: Period, last: Period, before: Period) -> Iterator[Period]:
-    """List periods, from one to another, of those before a third."""
-    while first <= last and first < before:
-        yield first
-        first = first.next
