@@ -1,10 +1,9 @@
 """Draft one customer's invoice: the same code for a close and for a preview. It only reads."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.cycles import period_after, period_before
@@ -229,11 +228,11 @@ class InvoiceDrafter:
             known = AsOf(usage_within(self.usage, customer.customer_id, terms.window), watermark)
             adjusted = self._adjusted(customer, known, documents, terms, sizes)
             lines += adjusted
-            if terms.reaches_on_to > month and adjusted:
-                history.add(adjusted, period, terms.currency)
-                waiting = sorted({*waiting, *_following(customer, month, terms.reaches_on_to, period)})
+            again = history.after(terms) if adjusted else []
             if sizes.changed(month):
-                waiting = sorted({*waiting, *islice(_following(customer, month, period, period), 1)})
+                again.append(period_after(customer.billing_cycles, month))
+            history.add(adjusted, period, terms.currency)
+            waiting = sorted({*waiting, *(of for of in again if of < period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -267,11 +266,3 @@ class InvoiceDrafter:
         issued = [month.invoice or month.carried for month in months]
         places = [record.document for record in issued if record]
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]
-
-
-def _following(customer: Customer, month: Period, last: Period, before: Period) -> Iterator[Period]:
-    """List a customer's periods after one, up to another, of those before a third."""
-    following = period_after(customer.billing_cycles, month)
-    while following <= last and following < before:
-        yield following
-        following = period_after(customer.billing_cycles, following)
