@@ -42,12 +42,12 @@ def read_attributes(fields: Mapping[str, str]) -> Attributes:
     Raises
     ------
     UserMistakeError
-        One cannot be an attribute, is there twice, or there are too many.
+        One cannot be an attribute or appears twice, or there are too many.
     """
     found = {name.removeprefix(PREFIX): value for name, value in fields.items() if name.startswith(PREFIX)}
     for name, value in _object(fields.get(FIELD, "")).items():
         if found.get(name, value) != value:
-            raise UserMistakeError(f"attributes.{name} is there twice, with different values")
+            raise UserMistakeError(f"attributes.{name} appears twice, with different values")
         found[name] = value
     if len(found) > MOST:
         raise UserMistakeError(f"there are more than {MOST} attributes")

@@ -70,7 +70,7 @@ def test_a_json_object_says_several_at_once(world: World) -> None:
         ({"attributes": '{"region": null}'}, "attributes is not a JSON object of texts"),
         ({"attributes": '{"a": {"b": "c"}}'}, "attributes is not a JSON object of texts"),
         ({"attributes": '{"Region": "eu"}'}, "'Region' cannot be an attribute"),
-        ({"attributes": '{"region": "us"}', "attributes.region": "eu"}, "attributes.region is there twice"),
+        ({"attributes": '{"region": "us"}', "attributes.region": "eu"}, "attributes.region appears twice"),
         ({"attributes.region": "x" * 257}, "attributes.region is longer than 256 characters"),
         ({"attributes.region": "a\x07b"}, "attributes.region has unprintable characters"),
         ({f"attributes.a{number}": "x" for number in range(21)}, "there are more than 20 attributes"),
