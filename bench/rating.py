@@ -39,7 +39,8 @@ _PRICES = {
     "min": 'unit_price = "1"\naggregation = "min"',
     "largest of each hour, summed": 'unit_price = "1"\nbucket = "hour"\nbucket_aggregation = "max"',
     "95th percentile of 5 minutes": (
-        'unit_price = "1"\nbucket = "5_minutes"\nbucket_aggregation = "sum"\naggregation = "percentile"\npercentile = 95'
+        'unit_price = "1"\nbucket = "5_minutes"\nbucket_aggregation = "sum"\n'
+        'aggregation = "percentile"\npercentile = 95'
     ),
     "a price for each of 3 regions": (
         'unit_price = "1"\ncells = [{ where = { region = "r0" } }, { where = { region = "r1" } }, '
