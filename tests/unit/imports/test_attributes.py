@@ -112,8 +112,8 @@ def test_a_corrected_file_replaces_the_attributes_of_its_rows(world: World) -> N
 @pytest.mark.parametrize("settings", [SMALL, LARGE])
 def test_dropped_json_lines_may_have_attributes_in_any_row(world: World, settings: object) -> None:
     drop = Drop(world, settings)  # type: ignore[arg-type]
-    rows = [{}, {"attributes.region": "eu"}, {"attributes": {"tier": "ssd"}}]
-    lines = [json.dumps(EVENT | row) for row in rows]
+    rows: list[dict[str, object]] = [{}, {"attributes.region": "eu"}, {"attributes": {"tier": "ssd"}}]
+    lines = [json.dumps({**EVENT, **row}) for row in rows]
     world.inbox.drop("usage/a.jsonl", "\n".join([*[lines[0]] * 120, *lines]).encode())
 
     outcome = drop.run(key="usage/a.jsonl")

@@ -3,6 +3,7 @@
 import math
 import random
 import tracemalloc
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -108,17 +109,17 @@ def by_hand(uses: Uses, price: Price) -> dict[str, Fraction]:
 
 
 def within(aggregation: Aggregation, quantities: list[int]) -> Fraction:
-    return Fraction(
-        {
-            Aggregation.SUM: sum(quantities),
-            Aggregation.COUNT: sum((q > 0) - (q < 0) for q in quantities),
-            Aggregation.MAX: max(quantities),
-            Aggregation.MIN: min(quantities),
-            Aggregation.LAST: quantities[-1],
-            Aggregation.UNIQUE: int(sum(quantities) > 0),
-            Aggregation.AVERAGE: round(Fraction(sum(quantities), len(quantities)), 9),
-        }[aggregation]
-    )
+    if aggregation is Aggregation.AVERAGE:
+        return round(Fraction(sum(quantities), len(quantities)), 9)
+    found = {
+        Aggregation.SUM: sum(quantities),
+        Aggregation.COUNT: sum((q > 0) - (q < 0) for q in quantities),
+        Aggregation.MAX: max(quantities),
+        Aggregation.MIN: min(quantities),
+        Aggregation.LAST: quantities[-1],
+        Aggregation.UNIQUE: int(sum(quantities) > 0),
+    }
+    return Fraction(found[aggregation])
 
 
 def over_all(price: Price, values: dict[int, Fraction], places: int) -> Fraction:
@@ -157,9 +158,7 @@ def test_the_order_of_the_events_does_not_matter(uses: Uses, price: Price, order
 @given(any_uses(), any_price(), st.integers(1, 2 * HOURS - 1))
 def test_a_price_that_changes_into_itself_changes_nothing(uses: Uses, price: Price, half_hours: int) -> None:
     at = OCTOBER.start + half_hours * HOUR / 2
-    book = PriceBook((price,)).merged(
-        PriceBook((Price(**{**_fields(price), "valid": price.valid._replace(start=at)}),))
-    )
+    book = PriceBook((price,)).merged(PriceBook((replace(price, valid=price.valid._replace(start=at)),)))
 
     lines = rate(events_of(uses), Terms(book, "C-1", "USD", OCTOBER))
 
@@ -168,10 +167,6 @@ def test_a_price_that_changes_into_itself_changes_nothing(uses: Uses, price: Pri
         found[line.resource] = found.get(line.resource, Fraction(0)) + Fraction(line.quantity)
     expected = by_hand(uses, price)
     assert {r: q for r, q in found.items() if q} == {r: q for r, q in expected.items() if q}
-
-
-def _fields(price: Price) -> dict[str, object]:
-    return {name: getattr(price, name) for name in price.__dataclass_fields__}
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 10, 25), 25), (date(2026, 3, 29), 23), (date(2026, 10, 1), 24)])
