@@ -65,7 +65,13 @@ def test_committed_records_are_read_back(world: AnyWorld) -> None:
     customer = Customer(
         "acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why", held_by="ada"
     )
-    customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()}, grants=(Part(GRANT, 2),))
+    customer = replace(
+        customer,
+        carried_minor=30,
+        sized_in="2026-10",
+        late_usage={"2026-09": NOON.isoformat()},
+        grants=(Part(GRANT, 2),),
+    )
     customer = replace(customer.with_successor("MD1", "MD2"), lost_provider_customer_id="cus_gone")
     customer = (
         replace(customer, returned_at=NOON)
@@ -263,6 +269,7 @@ def test_stored_events_are_looked_up_by_their_keys(world: AnyWorld) -> None:
             received_at=NOON,
             replaced_by="later" if number == 7 else "",
             replaced_at=NOON if number == 7 else None,
+            attributes=(("region", "łódź"), ("tier", "ssd")) if number % 2 else (),
         )
         for number in range(130)
     ]
