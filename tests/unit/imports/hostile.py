@@ -88,7 +88,7 @@ CASES = {
     "a zip file cut off": (lambda: zip_file(b"a,b\n1,2\n" * 1000)[:-30], "a.csv is a broken zip file"),
     "a zip file damaged": (
         lambda: damaged(
-            zip_file(csv_file([HEADER, *(("acme", "s", n * n, "2026-10-02") for n in range(90_000))])), 0.5
+            zip_file(csv_file([HEADER, *(("acme", "s", n * n, "2026-10-02") for n in range(5_000))])), 0.5
         ),
         "a.csv is damaged",
     ),
@@ -98,7 +98,7 @@ CASES = {
     "a zip file in a zip file": (lambda: zip_file(zip_file(b"a,b\n")), "a.csv is a zip file or a spreadsheet"),
     "a zip file with nothing in it": (lambda: b"PK\x03\x04" + zip_file()[:0], "a.csv is a broken zip file"),
     "a zip bomb": (
-        lambda: zip_file(csv_file([HEADER]) + b"acme,\n" * (10 * MB)),
+        lambda: zip_file(csv_file([HEADER]) + (b"x" * 10_000 + b"\n") * 1000),
         "a.csv unpacks to more than 500 times its size",
     ),
     "entities of entities": (entities, "a.csv is not a spreadsheet: it defines entities of its own"),
@@ -147,7 +147,7 @@ CASES = {
         "a.csv has more than 100,000 sheets or formats",
     ),
     "a Parquet file cut off": (lambda: parquet(ROWS)[:-20], "a.csv is a broken Parquet file"),
-    "a Parquet file damaged": (lambda: damaged(parquet(ROWS), 0.98), "a.csv is a broken Parquet file"),
+    "a Parquet file damaged": (lambda: parquet(ROWS)[:-8] + b"\xff\xff\xff\x7fPAR1", "a.csv is a broken Parquet file"),
     "a Parquet file without rows": (lambda: parquet(ROWS[:1]), "a.csv has columns but no rows"),
     "a wide Parquet file": (
         lambda: parquet([[f"c{n}" for n in range(1100)]]),

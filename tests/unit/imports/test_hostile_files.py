@@ -119,7 +119,7 @@ def test_a_malicious_dropped_file_is_refused_in_two_lines_and_little_memory(
 def test_a_malicious_zip_file_spreadsheet_or_parquet_file_is_refused_in_little_memory_and_time(
     make: Callable[[], bytes], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpacking, "_HARMLESS", 32 * MB)
+    monkeypatch.setattr(unpacking, "_HARMLESS", 4 * MB)
     world = World()
     world.add_customer("acme")
     world.inbox.drop(KEY, make())
