@@ -87,9 +87,7 @@ def repeated(piece: bytes, times: int) -> Sequence[bytes]:
 CASES = {
     "a zip file cut off": (lambda: zip_file(b"a,b\n1,2\n" * 1000)[:-30], "a.csv is a broken zip file"),
     "a zip file damaged": (
-        lambda: damaged(
-            zip_file(csv_file([HEADER, *(("acme", "s", n * n, "2026-10-02") for n in range(5_000))])), 0.5
-        ),
+        lambda: damaged(zip_file(csv_file([HEADER, *(("acme", "s", n * n, "2026-10-02") for n in range(5_000))])), 0.5),
         "a.csv is damaged",
     ),
     "a zip file with a password": (encrypted, "a.csv is encrypted"),
