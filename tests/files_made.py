@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 from openpyxl import Workbook
 
 type Cell = str | int | float | Decimal | datetime | bool | None

@@ -86,7 +86,12 @@ def test_a_folder_that_is_no_sources_is_a_folder_as_before(monthclose: Command, 
 def test_files_at_the_top_cost_no_request_for_sources(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     get = drop.world.documents.get
-    monkeypatch.setattr(drop.world.documents, "get", lambda key: asked.append(key) or get(key))
+
+    def counted(key: str) -> bytes:
+        asked.append(key)
+        return get(key)
+
+    monkeypatch.setattr(drop.world.documents, "get", counted)
     drop.world.inbox.drop(KEY, of(GOOD))
     drop.run()
     assert asked == []
