@@ -54,7 +54,11 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
     ("overrides", "message"),
     [
         ({"target": "azure"}, "target: 'azure' is not one of aws, local"),
-        ({"colour": "red"}, "colour: unknown; known here: alarm_email, charge_timeout_seconds"),
+        ({"billing_days": [15]}, "billing_days: 1 is missing"),
+        ({"billing_days": [1, 30]}, "billing_days: billing_day is neither a day from 1 to 28 nor last"),
+        ({"billing_days": "15"}, "billing_days: a list of days is needed"),
+        ({"billing_days": [1, 15], "deadline_hours": 30}, "deadline_hours: 30 is out of bounds .1 to 23"),
+        ({"colour": "red"}, "colour: unknown; known here: alarm_email, billing_days, charge_timeout"),
         ({"company_name": " "}, "company_name: a text is needed"),
         ({"company_name": None}, "company_name: missing"),
         ({"mail_sender": "billing"}, "mail_sender: 'billing' is not an e-mail address"),
@@ -262,6 +266,7 @@ def test_dunning_settings_that_functions_cannot_read_are_named(dunning: str) -> 
 
 ENVIRONMENT: dict[str, str] = {
     **dict.fromkeys(Env, "any"),
+    Env.BILLING_DAYS: "[1]",
     Env.USAGE_DROP: "{}",
     **dict.fromkeys((Env.PROVIDERS, Env.HOLD_POLICY, Env.INVOICE_LINKS, Env.INVOICING), "{}"),
     Env.DUNNING: json.dumps({"retry_days": [], "reminder_days": [], "after_last": "hold"}),
