@@ -68,6 +68,7 @@ STEPS: tuple[Step, ...] = (
     _amounts(kind="fee_due", value="12.5", period="2026-09"),
     _amounts(kind="billed", value="12.5", invoice="INV-00000007"),
     _amounts(kind="carried", value="12.5", period="earlier months"),
+    _amounts(kind="tax_share", share="12.5"),
 )
 """A step of each kind, in each of its wordings."""
 

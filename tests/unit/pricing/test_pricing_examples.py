@@ -2,6 +2,7 @@
 
 import random
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -33,11 +34,14 @@ def book_of(example: dict[str, Any]) -> PriceBook:
 
 
 def events_of(example: dict[str, Any]) -> list[UsageEvent]:
-    usual = ("1", "", "2026-10-05")
+    usual: tuple[Any, ...] = ("1", "", "2026-10-05", {})
     padded = [(*given, *usual[len(given) :]) for given in example["events"]]
     return [
-        UsageEvent(f"e{number}", "C-1", "sku", Decimal(quantity), at(time), None, "", resource)
-        for number, (quantity, resource, time) in enumerate(padded)
+        replace(
+            UsageEvent(f"e{number}", "C-1", "sku", Decimal(quantity), at(time), None, "", resource),
+            attributes=tuple(sorted(attributes.items())),
+        )
+        for number, (quantity, resource, time, attributes) in enumerate(padded)
     ]
 
 

@@ -111,11 +111,15 @@ class Customer:
         Total of their latest invoice: the plan expects a similar one, and charges large ones first.
     carried_minor : int
         Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
+    carried_by_class : mapping
+        What of them has a tax class, by class; the rest has none.
     dead_address : str
         The e-mail addresses that take no e-mails of ours, with spaces between them: one bounced for good, or its reader
         complained. An import of other addresses ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
+    sized_in : str
+        The newest month whose document has sizes that the next one begins with; empty if none has.
     cycles : tuple of Cycle
         The billing days that they have had, once theirs has changed; empty before.
     fees_ahead : str
@@ -151,8 +155,10 @@ class Customer:
     held_by: str = ""
     last_invoiced_minor: int = 0
     carried_minor: int = 0
+    carried_by_class: Mapping[str, int] = field(default_factory=dict)
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
+    sized_in: str = ""
     cycles: Cycles = ()
     fees_ahead: str = ""
     version: int = 0

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NotRequired, Required, TypedDict
 
 from monthclose.domain.pricing.line import LineContent
+from monthclose.domain.pricing.sizes import SizeContent
 
 
 class SellerContent(TypedDict, total=False):
@@ -83,6 +84,8 @@ class MadeFrom(TypedDict, total=False):
     """The notes of late usage that it covers: since when, by period."""
     later_prices: Mapping[str, str]
     """By earlier period, the version of the price book that its late usage was priced with."""
+    sizes: Mapping[str, list[SizeContent]]
+    """By month, the sizes at its end that the next month begins with."""
     fees_ahead: str
     """The period whose fees it bills in advance."""
     usage_left: bool

@@ -21,6 +21,7 @@ from monthclose.domain.pricing.cell import in_words, names_of
 from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price, laid_over, month_seconds, overlap, without
+from monthclose.domain.pricing.scope import Scope
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
 from monthclose.domain.pricing.term import Instants, Length, Term
@@ -123,6 +124,17 @@ class PriceBook:
             found[price.sku].add(price.currency)
         return {sku: tuple(sorted(currencies)) for sku, currencies in found.items()}
 
+    @cached_property
+    def beyond_a_month(self) -> tuple[Commitment | Limit, ...]:
+        """The commitments and limits whose terms are longer than a month."""
+        entries: tuple[Commitment | Limit, ...] = (*self.commitments, *self.limits)
+        return tuple(one for one in entries if one.term is not Length.MONTH)
+
+    @cached_property
+    def scopes(self) -> Mapping[str, Scope]:
+        """What each commitment is about, by id."""
+        return {one.id: one.scope for one in self.commitments}
+
 
 class _Entry(Protocol):
     def content(self) -> Content: ...
@@ -215,12 +227,17 @@ class Terms:
                 found = without(found, price.valid)
         return [price for price in found if price not in frozen]
 
-    def told_apart(self, sku: str, attributes: Attributes) -> Attributes:
-        """Leave of attributes those that the SKU's prices are told apart by."""
-        if not attributes:
-            return ()
-        names = names_of(price.cell for book in (self.book, *self.later) for price in self._in(book, sku))
-        return tuple((name, value) for name, value in attributes if name in names)
+    def names(self, sku: str) -> tuple[str, ...]:
+        """The attributes by which a SKU's prices are told apart."""
+        return names_of(price.cell for price in self._known(sku))
+
+    def carries_over(self, sku: str) -> bool:
+        """Whether a SKU's sizes continue from month to month."""
+        return any(price.carries_over for price in self._known(sku))
+
+    def _known(self, sku: str) -> Iterator[Price]:
+        for book in (self.book, *self.later):
+            yield from self._in(book, sku)
 
     def tax_class(self, sku: str, price: Price | None = None) -> str:
         """Find a SKU's tax class; empty if it has none.
@@ -232,6 +249,8 @@ class Terms:
         price : Price or None
             None: the last one that holds in the month, if there is one. Usage that is rated upstream has none.
         """
+        if not any(book.has_tax_classes for book in (self.book, *self.later)):
+            return ""
         price = price or next(reversed(self.prices(sku)), None)
         if price is None:
             return self.book.class_by_sku.get(sku, "")
@@ -306,11 +325,8 @@ class Terms:
         return max((term.last for term in self._long_terms()), default=self.period)
 
     def _long_terms(self) -> Iterator[Term]:
-        entries: tuple[Commitment | Limit, ...] = (*self.book.limits, *self.book.commitments)
-        for one in entries:
-            mine = one.term is not Length.MONTH and one.concerns(self.customer_id, self.currency)
-            if mine and one.schedule.holds_in(self.period, self.window_of):
-                yield one.schedule.term(*self.instants)
+        for one in self._holding(self.book.beyond_a_month):
+            yield one.schedule.term(*self.instants)
 
 
 def _rank(price: Price) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ what is charged for a commitment counts as billed.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -30,22 +30,22 @@ _MODELS = {of: model for model, of in MAXIMUM_MODELS.items()}
 _WHOLE = Part(LineKind.USAGE, "")
 
 
-def limited_before_discounts(left: Left, terms: Terms) -> list[InvoiceLine]:
+def limited_before_discounts(left: Left, limits: Iterable[Limit], terms: Terms) -> list[InvoiceLine]:
     """Make the lines of the maximums that come before discounts, and take them off what is left."""
     bounds = _Bounds(left, terms)
-    for limit in sorted((one for one in terms.limits() if one.before_discounts), key=_place_of_limit):
+    for limit in sorted((one for one in limits if one.before_discounts), key=_place_of_limit):
         bounds.limit(limit)
     return bounds.lines
 
 
-def bounded(left: Left, terms: Terms) -> list[InvoiceLine]:
+def bounded(left: Left, limits: Iterable[Limit], terms: Terms) -> list[InvoiceLine]:
     """Make the lines of all commitments, and of the maximums that come after discounts."""
     bounds, todo = _Bounds(left, terms), list[tuple[_Place, Callable[[], None]]]()
     for commitment in terms.commitments():
         todo.append((_place_of_commitment(commitment, 1), partial(bounds.true_up, commitment)))
         if commitment.overage is not None:
             todo.append((_place_of_commitment(commitment, 0), partial(bounds.overage, commitment)))
-    todo += [(_place_of_limit(one), partial(bounds.limit, one)) for one in terms.limits() if not one.before_discounts]
+    todo += [(_place_of_limit(one), partial(bounds.limit, one)) for one in limits if not one.before_discounts]
     for _, make in sorted(todo, key=itemgetter(0)):
         make()
     return bounds.lines
@@ -85,7 +85,7 @@ class _Bounds:
 
     def __init__(self, left: Left, terms: Terms) -> None:
         self._left, self._terms = left, terms
-        self._scopes = {one.id: one.scope for one in terms.book.commitments}
+        self._scopes = terms.book.scopes
         self._charges: list[_Charge] = []
         self.lines: list[InvoiceLine] = []
 
@@ -139,7 +139,7 @@ class _Bounds:
         charges: Counter[Part] = Counter()
         for one in self._within(scope):
             charges[Part(LineKind.COMMITMENT, one.line.sku)] += one.line.amount.minor
-        yield {**parts, **charges}
+        yield {**parts, **dict(sorted(charges.items()))}
 
     def _take_off(self, limit: Limit, counted: _Counted, part: Part, minor: int, *, alone: bool) -> None:
         if not minor:

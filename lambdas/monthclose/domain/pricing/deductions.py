@@ -17,11 +17,11 @@ from monthclose.domain.pricing.special import Discount
 
 def with_deductions(lines: list[InvoiceLine], terms: Terms) -> list[InvoiceLine]:
     """Add the discounts' lines, each on what those before it left, then those of maximums and minimums."""
-    by_resource = {sku for limit in terms.limits() if limit.per_resource for sku in limit.skus}
-    left = Left(lines, by_resource)
-    first = limited_before_discounts(left, terms)
+    limits = terms.limits()
+    left = Left(lines, {sku for limit in limits if limit.per_resource for sku in limit.skus})
+    first = limited_before_discounts(left, limits, terms)
     discounts = [line for discount in terms.discounts() for line in _discounted(discount, left, terms)]
-    return [*lines, *first, *discounts, *bounded(left, terms)]
+    return [*lines, *first, *discounts, *bounded(left, limits, terms)]
 
 
 def _discounted(discount: Discount, left: Left, terms: Terms) -> Iterator[InvoiceLine]:

@@ -72,11 +72,11 @@ class Left:
         return self._total if scope.is_whole else round(sum(self.parts(scope).values()))
 
     def parts(self, scope: Scope) -> Mapping[Part, Minor]:
-        """Find the parts of what is named, in the order of the names."""
+        """Find the parts of what is named, in an order that doesn't depend on the scope's."""
         self._settle()
         names = [
-            *((LineKind.USAGE, sku) for sku in dict.fromkeys(scope.skus)),
-            *((LineKind.FEE, fee) for fee in dict.fromkeys(scope.fees)),
+            *((LineKind.USAGE, sku) for sku in sorted(set(scope.skus))),
+            *((LineKind.FEE, fee) for fee in sorted(set(scope.fees))),
         ]
         return {part: self._parts[part] for name in names for part in self._by_name.get(name, ())}
 

@@ -1,4 +1,4 @@
-"""Tax classes of discounts and true-ups: what is taken off follows the lines that it is taken off.
+"""Tax classes of discounts, maximums, true-ups and overage: what is taken off follows the lines that it is taken off.
 
 Taxes are computed on what is left after discounts (VAT directive 2006/112/EC, articles 73 and 79), so a discount on the
 whole invoice takes the same part off each tax class, to the minor unit: its line is cut into one for each.
@@ -11,7 +11,9 @@ from fractions import Fraction
 
 from monthclose.domain.money import Money, shared_out
 from monthclose.domain.pricing.book import Terms
+from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
 from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.left import Part
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
 
 type _Left = dict[str, int]
@@ -19,14 +21,14 @@ type _Left = dict[str, int]
 
 
 def with_tax_classes(lines: list[InvoiceLine], terms: Terms) -> list[InvoiceLine]:
-    """Give discounts and true-ups their tax classes; usage and fees have theirs from the price book.
+    """Give discounts, maximums, true-ups and overage their tax classes; usage and fees have theirs from the price book.
 
     Parameters
     ----------
     lines : list of InvoiceLine
         In the order of the arithmetic: each discount on what those before it left.
     """
-    if not terms.book.has_tax_classes:
+    if not terms.book.has_tax_classes and not any(line.tax_class for line in lines):
         return lines
     by_class, whole = _ByClass(terms), list[InvoiceLine]()
     for line in lines:
@@ -43,13 +45,13 @@ class _ByClass:
         self._terms = terms
         self._commitments = {commitment.id: commitment for commitment in terms.commitments()}
         self._whole: _Left = {}
-        self._of_sku: dict[str, _Left] = {}
+        self._of_part: dict[Part, _Left] = {}
 
     def add(self, line: InvoiceLine) -> None:
-        """Count a line; discounts by SKU reduce what is left of it."""
+        """Count a line; what is taken off a SKU, a fee or a true-up reduces what is left of it."""
         places = [self._whole]
-        if line.kind in (LineKind.USAGE, LineKind.DISCOUNT) and line.sku:
-            places.append(self._of_sku.setdefault(line.sku, {}))
+        if line.sku:
+            places.append(self._of_part.setdefault(_part(line), {}))
         for left in places:
             left[line.tax_class] = left.get(line.tax_class, 0) + line.amount.minor
 
@@ -58,10 +60,10 @@ class _ByClass:
         match line.kind:
             case LineKind.USAGE | LineKind.FEE:
                 yield line
-            case LineKind.COMMITMENT:
+            case LineKind.COMMITMENT | LineKind.OVERAGE:
                 yield line.of_class(self._of_commitment(line.sku))
             case _:
-                yield from _cut(line, self._of_sku.get(line.sku, {}) if line.sku else self._whole)
+                yield from _cut(line, self._of_part.get(_part(line), {}) if line.sku else self._whole)
 
     def _of_commitment(self, name: str) -> str:
         """Find a true-up's class: what is paid for use that did not come is taxed as that use would have been.
@@ -74,6 +76,20 @@ class _ByClass:
         of_skus = {self._terms.tax_class(sku) for sku in commitment.skus}
         classes = of_skus or {name for name, left in self._whole.items() if left}
         return classes.pop() if len(classes) == 1 else ""
+
+
+def _part(line: InvoiceLine) -> Part:
+    """Say what a line is of, or is taken off."""
+    match line.kind:
+        case LineKind.MAXIMUM:
+            kind, _ = MAXIMUM_MODELS[line.model]
+        case LineKind.FEE:
+            kind = LineKind.FEE
+        case LineKind.COMMITMENT | LineKind.OVERAGE:
+            kind = LineKind.COMMITMENT
+        case _:
+            kind = LineKind.USAGE
+    return Part(kind, line.sku)
 
 
 def _cut(line: InvoiceLine, left: _Left) -> Iterator[InvoiceLine]:

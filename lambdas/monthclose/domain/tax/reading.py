@@ -225,7 +225,8 @@ def _text(entry: Mapping[str, Any], key: str, what: str, *, default: str | None 
 
 def _texts(value: object, what: str) -> tuple[str, ...]:
     if isinstance(value, str) and value.strip():
-        listed = ", ".join(f'"{part.upper()}"' for part in re.split(r"\s*[,;]\s*", value.strip()) if part)
+        text = value.strip() if what.endswith("classes") else value.strip().upper()
+        listed = ", ".join(f'"{part}"' for part in re.split(r"\s*[,;]\s*", text) if part)
         raise UserMistakeError(f"{what} is a list, even of one: write [{listed}]")
     if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
         raise UserMistakeError(f"{what} is a list of codes in quotes")

@@ -4,10 +4,8 @@ A close would park the customers; at import there is still time to fix it.
 """
 
 from collections import Counter
-from datetime import timedelta
 
 from monthclose.domain.accounts.customer import Profile
-from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.intake import OTHERS, Tally, add_named
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, Terms
@@ -15,6 +13,7 @@ from monthclose.domain.pricing.cell import in_words, names_of
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks, TaxTables
+from monthclose.use_cases.imports.check_taxable import TaxableCheck
 
 _MOST_CACHED = 20_000
 """Most answers that are cached: bounds the memory."""
@@ -27,16 +26,15 @@ class BillableCheck:
 
     def __init__(self, price_books: PriceBooks, tax_tables: TaxTables, tally: Tally) -> None:
         self._book = price_books.get(price_books.latest())
-        self._taxes = tax_tables.get(tax_tables.latest())
+        self._taxable = TaxableCheck(self._book, tax_tables.get(tax_tables.latest()))
         self._tally = tally
         self._prices: dict[tuple[str, str, str, Period], tuple[Price, ...]] = {}
-        self._taxed: dict[tuple[str, str, str, Period], bool] = {}
 
     def check(self, event: UsageEvent, profile: Profile) -> None:
         """Check an event of a customer."""
         if event.unit_price is None and (missing := self._without_price(event, profile.currency)):
             add_named(self._tally.unpriced, missing)
-        if not self._has_tax(profile, event.period):
+        if not self._taxable.covers(event, profile):
             add_named(self._tally.untaxed, event.customer_id)
 
     def _without_price(self, event: UsageEvent, currency: str) -> str:
@@ -53,18 +51,6 @@ class BillableCheck:
             return ""
         told_apart = [(name, said.get(name, "")) for name in names_of(price.cell for price in holding)]
         return f"{event.sku} ({in_words(tuple(told_apart))})" if told_apart else event.sku
-
-    def _has_tax(self, profile: Profile, period: Period) -> bool:
-        key = (profile.country, profile.region, profile.tax_id, period)
-        if key not in self._taxed:
-            if len(self._taxed) >= _MOST_CACHED:
-                self._taxed.clear()
-            try:
-                self._taxes.for_customer(*key[:3], (period.end - timedelta(days=1)).date())
-                self._taxed[key] = True
-            except ParkCustomerError:
-                self._taxed[key] = False
-        return self._taxed[key]
 
 
 def unbillable_in_words(tally: Tally) -> list[str]:

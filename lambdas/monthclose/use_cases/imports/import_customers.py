@@ -1,6 +1,6 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -12,7 +12,7 @@ from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
 from monthclose.ports import Books, CustomerDirectory, Taxes
 from monthclose.use_cases.batch_work import retry_conflicts
-from monthclose.use_cases.imports.check_rows import chunks
+from monthclose.use_cases.imports.check_rows import chunks, kept
 
 
 def import_customers(  # noqa: PLR0913 - keyword arguments
@@ -26,6 +26,7 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
     today: date,
     reject: Reject,
     billing_days: Collection[int] = (1,),
+    check: bool = False,
 ) -> Tally:
     """Import every row that describes a customer; of two rows with the same id, the later one counts.
 
@@ -34,10 +35,17 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
 
     Another billing day than before holds from the end of the period that holds today: only for those customers is an
     account read.
+
+    Parameters
+    ----------
+    billing_days : collection of int
+        Those that there are closes for.
+    check : bool
+        Whether to say what an import would do, and store nothing: so many customers are new or changed.
     """
     read = partial(read_customer, check_tax_id=check_tax_id, billing_days=billing_days)
     tally = Tally()
-    for chunk in chunks(rows):
+    for chunk in chunks(kept(rows, mapping, tally)):
         profiles: dict[str, Profile] = {}
         for row in chunk:
             customer, reason = read_row(row, mapping, read)
@@ -50,9 +58,20 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
             tally.taken += 1
             tally.untaxable += not _covered(profile, taxes, today)
             add_named(tally.groups, profile.payment_provider if profile.payment_method else "no payment method")
+        if check:
+            _compare(profiles, directory, tally)
+            continue
         for customer_id, profile in directory.put_profiles(profiles.items()).items():
             retry_conflicts(partial(_move, books, customer_id, profile, today))
     return tally
+
+
+def _compare(profiles: Mapping[str, Profile], directory: CustomerDirectory, tally: Tally) -> None:
+    known = directory.known(profiles)
+    tally.new += len(profiles.keys() - known.keys())
+    tally.changed += sum(
+        profile != known[customer_id] for customer_id, profile in profiles.items() if customer_id in known
+    )
 
 
 def _move(books: Books, customer_id: str, profile: Profile, today: date) -> None:

@@ -10,6 +10,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.pricing.checks import mistakes_of
 from monthclose.domain.pricing.reading import PriceBookError
 from monthclose.ports import PriceBooks
+from monthclose.use_cases.imports.check_rows import kept
 
 _MOST_PRICES = 100_000
 """A price book is held in memory wherever it is used."""
@@ -49,7 +50,7 @@ def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: P
     """
     tally = Tally()
     prices: dict[tuple[str, str], Price] = {}
-    for row in rows:
+    for row in kept(rows, mapping, tally):
         price, reason = read_row(row, mapping, read_price)
         if price is not None and prices.get((price.sku, price.currency), price).model != price.model:
             price, reason = None, "sku and currency appear twice with different prices"
@@ -63,7 +64,7 @@ def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: P
         tally.taken += 1
         tally.groups[price.currency] += 1
     if tally.rejected:
-        return Tally(withheld=tally.taken, rejected=tally.rejected)
+        return Tally(withheld=tally.taken, rejected=tally.rejected, left_out=tally.left_out)
     if prices:
         book = price_books.get(price_books.latest())
         price_books.merge(PriceBook.of(book.filled_in(price) for price in prices.values()))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.cycles import period_after, period_before
@@ -13,10 +14,10 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
 from monthclose.domain.invoices.draft_content import Draft, MadeFrom
-from monthclose.domain.invoices.invoicing import carried_line
+from monthclose.domain.invoices.invoicing import carried_lines
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import InvoiceLine, Terms, rate
+from monthclose.domain.pricing import InvoiceLine, Terms
 from monthclose.domain.pricing.adjustment import adjustments, billed_for, line_key
 from monthclose.domain.pricing.advance import fees_billed, settled
 from monthclose.domain.pricing.aggregation import Window
@@ -27,6 +28,7 @@ from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
 from monthclose.locales import ENGLISH, locale_for
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
+from monthclose.use_cases.invoices.carried_sizes import CarriedSizes
 from monthclose.use_cases.invoices.company_logo import current_logo
 from monthclose.use_cases.invoices.term_history import TermHistory
 from monthclose.use_cases.usage_within import usage_within
@@ -72,21 +74,23 @@ class InvoiceDrafter:
             A person must act before this customer can be billed.
         """
         history = self._history(customer)
-        late, covered = self._late(customer, period, watermark, history)
+        sizes = self._sizes(customer, watermark, history)
+        late, covered = self._late(customer, period, watermark, history, sizes)
         terms = history.known_to(self._terms(customer, period, price_book))
-        known, rated = self._rated(terms, watermark)
+        known, rated = self._rated(terms, watermark, sizes)
         lines, ahead = self._with_fees_ahead(customer, terms, rated, history)
         newest = self.price_books.latest() if late else ""
-        carried = [carried_line(customer)] if customer.carried_minor else []
+        carried = carried_lines(customer) if customer.carried_minor else []
         more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
             "usage_until": watermark.isoformat(),
             "late_usage": covered,
             "later_prices": {str(line.period): newest for line in late if newest},
+            "sizes": sizes.content(),
             "fees_ahead": str(ahead[0].period) if ahead else "",
             "usage_left": known.left,
-            "to_price_again": history.to_price_again(terms),
+            "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
         return self._assemble(customer, period, [*lines, *ahead, *late, *carried], day, more)
 
@@ -110,7 +114,8 @@ class InvoiceDrafter:
         price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
         history, noted = self._history(customer), customer.late_usage.get(str(period))
         terms = history.known_to(self._terms(customer, period, price_book))
-        known, lines = self._rated(terms, now)
+        sizes = self._sizes(customer, now, history, again=True)
+        known, lines = self._rated(terms, now, sizes)
         since = self._billed_from(customer, period)
         others = self._documents(month for of, month in history.months.items() if of >= since and of != period)
         again = [*billed_since(period, others, replaced["currency"]), *kept_lines(replaced)]
@@ -120,18 +125,25 @@ class InvoiceDrafter:
             "usage_until": now.isoformat(),
             "late_usage": {str(period): noted} if noted and not known.left else {},
             "later_prices": replaced.get("later_prices", {}),
+            "sizes": sizes.content(),
             "usage_left": known.left,
-            "to_price_again": history.to_price_again(terms),
+            "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
         draft = self._assemble(customer, period, [*lines, *again], now.date(), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _history(self, customer: Customer) -> TermHistory:
-        return TermHistory(self.books, self.documents, customer.customer_id, customer.profile.currency)
+        return TermHistory(self.books, self.documents, customer.customer_id)
 
-    def _rated(self, terms: Terms, watermark: datetime) -> tuple[AsOf, list[InvoiceLine]]:
+    def _sizes(
+        self, customer: Customer, watermark: datetime, history: TermHistory, *, again: bool = False
+    ) -> CarriedSizes:
+        window_of = partial(self._window, customer)
+        return CarriedSizes(customer, self.usage, self._documents, watermark, history, window_of, again)
+
+    def _rated(self, terms: Terms, watermark: datetime, sizes: CarriedSizes) -> tuple[AsOf, list[InvoiceLine]]:
         known = AsOf(usage_within(self.usage, terms.customer_id, terms.window), watermark)
-        return known, rate(known, terms)
+        return known, sizes.rate(known, terms)
 
     def _terms(self, customer: Customer, period: Period, price_book: str) -> Terms:
         book, window = self.price_books.get(price_book), self._window(customer, period)
@@ -197,15 +209,17 @@ class InvoiceDrafter:
         return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
 
     def _late(
-        self, customer: Customer, period: Period, watermark: datetime, history: TermHistory
+        self, customer: Customer, period: Period, watermark: datetime, history: TermHistory, sizes: CarriedSizes
     ) -> tuple[list[InvoiceLine], Mapping[str, str]]:
         """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover.
 
-        What a month comes to counts in its term, so the later months of a term are priced again, too.
+        What a month comes to counts in its term, so the later months of a term are priced again, too; and so is a
+        month that began with the sizes of the one before it, if those have changed.
         """
         noted = {Period.parse(text): since for text, since in customer.late_usage.items()}
         waiting = sorted(month for month in noted if month < period)
         lines, covered = list[InvoiceLine](), dict[str, str]()
+        sizes.again = bool(waiting)
         while waiting:
             month = waiting.pop(0)
             if history.months.get(month, CustomerMonth()).parked:
@@ -214,11 +228,14 @@ class InvoiceDrafter:
             documents = self._documents(record for of, record in history.months.items() if since <= of < period)
             terms = history.known_to(self._terms_of_billed(customer, month, documents))
             known = AsOf(usage_within(self.usage, customer.customer_id, terms.window), watermark)
-            adjusted = self._adjusted(customer, known, documents, terms)
+            adjusted = self._adjusted(customer, known, documents, terms, sizes)
             lines += adjusted
             if terms.reaches_on_to > month and adjusted:
-                history.add(adjusted, period)
+                history.add(adjusted, period, terms.currency)
                 waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
+            if sizes.changed(month):
+                after = period_after(customer.billing_cycles, month)
+                waiting = sorted({*waiting, *_between(after, after, period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -236,9 +253,11 @@ class InvoiceDrafter:
         window = self._window(customer, month)
         return Terms(self.price_books.get(version), customer.customer_id, currency, month, later, within=window)
 
-    def _adjusted(self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms) -> list[InvoiceLine]:
+    def _adjusted(
+        self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms, sizes: CarriedSizes
+    ) -> list[InvoiceLine]:
         month, currency = terms.period, terms.currency
-        lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
+        lines = adjustments(sizes.rate(known, terms), billed_for(month, documents), month, currency)
         if lines and currency != customer.profile.currency:
             raise ParkCustomerError(
                 "currency_mismatch",

@@ -50,6 +50,8 @@ def line_of(found: Drafted | NotDrafted) -> Line:
 def basis_of(customer: Customer) -> str:
     """Fingerprint what of an account decides about its invoice, usage, prices and credit apart."""
     basis = [asdict(customer.profile), customer.currency, customer.carried_minor, dict(customer.late_usage)]
+    basis += [customer.sized_in] if customer.sized_in else []
+    basis += [dict(customer.carried_by_class)] if customer.carried_by_class else []
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ months, and a read for each document of the term: at most eleven in a month's cl
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -20,10 +21,10 @@ from monthclose.ports import Books, Documents
 class TermHistory:
     """One customer's earlier months, while one invoice is drafted: what it bills for them is added as it is made."""
 
-    def __init__(self, books: Books, documents: Documents, customer_id: str, currency: str) -> None:
-        self._books, self._documents = books, documents
-        self._customer_id, self._currency = customer_id, currency
-        self._earlier = EarlierMonths()
+    def __init__(self, books: Books, documents: Documents, customer_id: str) -> None:
+        self._books, self._documents, self._customer_id = books, documents, customer_id
+        self._earlier: defaultdict[str, EarlierMonths] = defaultdict(EarlierMonths)
+        """By currency."""
         self._read: set[Period] = set()
 
     @cached_property
@@ -43,11 +44,11 @@ class TermHistory:
             if first <= period and period not in self._read:
                 self._read.add(period)
                 self._add_document(month)
-        return replace(terms, earlier=self._earlier)
+        return replace(terms, earlier=self._earlier[terms.currency])
 
-    def add(self, lines: Iterable[InvoiceLine], invoiced: Period) -> None:
+    def add(self, lines: Iterable[InvoiceLine], invoiced: Period, currency: str) -> None:
         """Add what the invoice that is drafted bills for an earlier month."""
-        self._earlier.add((line.content(invoiced) for line in lines), invoiced)
+        self._earlier[currency].add((line.content(invoiced) for line in lines), invoiced)
 
     def to_price_again(self, terms: Terms) -> list[str]:
         """Name the months after a draft's that have counted its month as it was: their close has been before it.
@@ -66,7 +67,7 @@ class TermHistory:
 
     def _add_document(self, month: CustomerMonth) -> None:
         record = month.invoice or month.carried
-        if record and record.currency == self._currency:
+        if record:
             place = record.document
             document: Draft = json.loads(self._documents.get_slice(place.key, place.offset, place.length))
-            self._earlier.add(document["lines"], Period.parse(document["period"]))
+            self._earlier[record.currency].add(document["lines"], Period.parse(document["period"]))
