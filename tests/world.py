@@ -157,6 +157,7 @@ class World:
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     company: Company = SETTINGS.company
+    billing_days: tuple[int, ...] = (1,)
     gates: GateSettings = field(default_factory=GateSettings)
     finance_email: str = ""
     links: LinkSettings | None = None
@@ -191,6 +192,7 @@ class World:
             hold_policy=self.hold_policy,
             dunning=self.dunning,
             close=self.close_settings,
+            billing_days=self.billing_days,
             providers=self.providers,
             invoicing=self.policy,
             company=self.company,
