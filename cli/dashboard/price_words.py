@@ -152,7 +152,7 @@ def _tier_price(tier: Tier, unit: str, currency: str) -> str:
 
 def fee_in_words(fee: Fee) -> str:
     """Say what a fee is."""
-    return f"{amount(fee.monthly_fee, fee.currency)} a month"
+    return f"{amount(fee.monthly_fee, fee.currency)} a month{', in advance' if fee.in_advance else ''}"
 
 
 def discount_in_words(discount: Discount) -> str:

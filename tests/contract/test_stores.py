@@ -10,6 +10,7 @@ import pytest
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, InvoiceItem
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
+from monthclose.domain.accounts.cycles import Cycle
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
 from monthclose.domain.calendar import changed
@@ -198,6 +199,27 @@ def test_an_entry_keeps_the_company_s_day_of_its_booking(world: AnyWorld) -> Non
     world.books.commit(replace(late, day=date(2026, 11, 1)), replace(late, entry_id="other"))
     days = {entry.entry_id: entry.booked_on for entry in world.books.month("acme", OCTOBER).entries}
     assert days == {late.entry_id: date(2026, 11, 1), "other": date(2026, 10, 31)}
+
+
+def test_another_billing_day_is_stored_with_the_account_only(world: AnyWorld) -> None:
+    on_15 = replace(PROFILE, billing_day=15)
+    assert world.directory.put_profiles([("acme", PROFILE), ("mid", on_15)]) == {}
+    assert world.directory.put_profiles([("acme", PROFILE), ("mid", on_15)]) == {}, "the same again"
+
+    moved = world.directory.put_profiles([("acme", on_15), ("mid", replace(PROFILE, name="New"))])
+
+    assert moved == {"acme": on_15, "mid": replace(PROFILE, name="New")}
+    known = world.directory.known(["acme", "mid"])
+    assert known == {"acme": PROFILE, "mid": on_15}, "both stay as they were"
+    customer = world.books.customer("acme")
+    assert customer
+    cycles = (Cycle(1), Cycle(15, date(2026, 12, 1)))
+    world.books.commit(replace(customer, profile=on_15, cycles=cycles, fees_ahead="2026-12-15"))
+    after = world.books.customer("acme")
+    assert after
+    assert (after.profile, after.cycles, after.fees_ahead) == (on_15, cycles, "2026-12-15")
+    assert {one.customer_id: one.cycles for one in world.directory.scan()} == {"acme": cycles, "mid": (Cycle(15),)}
+    assert world.directory.billed(["acme"])["acme"] == (on_15, cycles, ())
 
 
 def test_what_few_customers_have_comes_with_an_import_and_goes_with_one(world: AnyWorld) -> None:

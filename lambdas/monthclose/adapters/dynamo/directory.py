@@ -19,7 +19,7 @@ from monthclose.domain.closes.batching import Planned
 from monthclose.errors import ConflictError
 from monthclose.ports import Billed, Owing, Register
 
-_PLANNED = ("customer_id", "payment_provider", "last_invoiced_minor", "currency", "billing_day", "cycles")
+_PLANNED = ["customer_id", "payment_provider", "last_invoiced_minor", "currency", "billing_day", "cycles"]
 _PROFILES_AT_ONCE = 2_000
 """Profiles in one object of the register."""
 
