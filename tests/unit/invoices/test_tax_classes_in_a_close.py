@@ -300,6 +300,50 @@ def test_late_usage_is_taxed_at_the_rate_of_its_class() -> None:
     assert taxes(document) == [("19", 90, 17), ("7", 900, 63)]
 
 
+def test_usage_that_is_corrected_to_nothing_is_credited_at_the_rate_of_its_class() -> None:
+    world = a_world()
+    event = {"event_id": "e", "quantity": "50", "sku": "book", "time": "2026-10-05"}
+    world.clock.now = OCTOBER.end - timedelta(days=20)
+    assert load(world, event) == []
+    close(world)
+    assert load(world, event | {"event_id": "e2", "quantity": "0", "replaces": "e"}) == []
+    use(world, NOVEMBER, vm="100")
+    close(world, NOVEMBER)
+    assert taxes(document_of(world, invoice_of(world, NOVEMBER).number)) == [("19", 10000, 1900), ("7", -5000, -350)]
+
+
+def test_a_fee_in_advance_is_taxed_by_its_class_on_the_invoice_that_bills_it() -> None:
+    fee = {"id": "magazine", "currency": "USD", "monthly_fee": "10", "tax_class": "books", "in_advance": True}
+    world = a_world(fees=[fee])
+    use(world, vm="1")
+    close(world)
+    document = document_of(world, invoice_of(world).number)
+    assert lines(document) == [("vm", "", 100), ("fee", "books", 1000), ("fee", "books", 1000)]
+    assert taxes(document) == [("19", 100, 19), ("7", 2000, 140)]
+    use(world, NOVEMBER, vm="1")
+    close(world, NOVEMBER)
+    assert lines(document_of(world, invoice_of(world, NOVEMBER).number)) == [("vm", "", 100), ("fee", "books", 1000)]
+
+
+def test_a_maximum_and_a_discount_leave_each_class_what_it_is_taxed_on() -> None:
+    limit = {"id": "most", "currency": "USD", "maximum": "90"}
+    world = a_world(limits=[limit], **DISCOUNT)
+    use(world, vm="100", book="50")
+    close(world)
+    document = document_of(world, invoice_of(world).number)
+    # 150.00 less 10 % are 135.00: 90.00 and 45.00; at most 90.00, so two thirds of each are left.
+    assert taxes(document) == [("19", 6000, 1140), ("7", 3000, 210)]
+    assert document.net_minor == 9000
+
+
+def test_credit_for_a_sku_pays_its_usage_and_the_tax_of_its_class() -> None:
+    world = a_world()
+    world.use_cases.cashier.credit("acme", Money(20000, "USD"), "for books", skus=("book",))
+    use(world, vm="100", book="50")
+    close(world)
+    assert document_of(world, invoice_of(world).number).due_minor == 11900
+
+
 def test_a_regenerated_invoice_is_taxed_by_the_classes_of_now() -> None:
     world = a_world()
     use(world, vm="100", book="50")

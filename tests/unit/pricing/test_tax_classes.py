@@ -2,6 +2,7 @@
 
 import tomllib
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,32 @@ from = 2026-10-16
         events, Terms(book(text + '[[discounts]]\nid = "d"\npercent = 50\nskus = ["vm"]'), "C-1", "USD", OCTOBER)
     )
     assert said(lines) == [("vm", "", 300), ("vm", "new", 300), ("vm", "", -150), ("vm", "new", -150)]
+
+
+CELLS = """
+[[prices]]
+sku = "traffic"
+currency = "USD"
+unit_price = 1
+where = { region = "eu" }
+tax_class = "books"
+[[prices]]
+sku = "traffic"
+currency = "USD"
+unit_price = 1
+"""
+
+
+def test_the_prices_of_a_sku_may_have_classes_by_region() -> None:
+    events = [replace(use("traffic", str(n)), attributes=(("region", name),)) for n, name in ((2, "eu"), (1, "us"))]
+    lines = rate(events, Terms(book(CELLS), "C-1", "USD", OCTOBER))
+    assert sorted(said(lines)) == [("traffic", "", 100), ("traffic", "books", 200)]
+    own = (
+        CELLS.replace("prices", "overrides")
+        .replace('tax_class = "books"', "")
+        .replace("sku", 'customers = ["C-1"]\nsku')
+    )
+    assert said(rate(events, Terms(book(CELLS + own), "C-1", "USD", OCTOBER))) == said(lines)
 
 
 def test_a_fee_has_its_own_class() -> None:

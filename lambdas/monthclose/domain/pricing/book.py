@@ -272,27 +272,24 @@ class Terms:
         for book in (self.book, *self.later):
             yield from self._in(book, sku)
 
-    def tax_class(self, sku: str, price: Price | None = None) -> str:
-        """Find a SKU's tax class; empty if it has none.
+    def tax_class(self, price: Price) -> str:
+        """Find the tax class of what a price is for; empty if it has none.
 
-        That of its price; or, of a customer's own price, that of the general one at that time; or that of the SKU.
-
-        Parameters
-        ----------
-        price : Price or None
-            None: the last one that holds in the month, if there is one. Usage that is rated upstream has none.
+        That of the price; or, of a customer's own price, that of the general one at that time; or that of the SKU.
         """
-        if not any(book.has_tax_classes for book in (self.book, *self.later)):
-            return ""
-        price = price or next(reversed(self.prices(sku)), None)
-        if price is None:
-            return self.book.class_by_sku.get(sku, "")
-        if price.tax_class:
-            return price.tax_class
-        general = self._within(self.book, sku, "") if price.customer else []
-        of_general = next((one.tax_class for one in general if one.valid.holds_at(price.valid.start)), "")
         books = (self.book, *self.later)
-        return of_general or next((found for book in books if (found := book.class_by_sku.get(sku))), "")
+        if price.tax_class or not any(book.has_tax_classes for book in books):
+            return price.tax_class
+        general = self._within(self.book, price.sku, "") if price.customer else []
+        holding = [one for one in general if one.valid.holds_at(price.valid.start)]
+        alike = [one for one in holding if one.cell == price.cell] or holding
+        found = alike[0].tax_class if len({one.tax_class for one in alike}) == 1 else ""
+        return found or next((name for book in books if (name := book.class_by_sku.get(price.sku))), "")
+
+    def tax_classes(self, sku: str) -> set[str]:
+        """Find the tax classes that a SKU has in the month: usually one, "" if that is none."""
+        prices = self.prices(sku)
+        return {self.tax_class(price) for price in prices} or {self.book.class_by_sku.get(sku, "")}
 
     def no_price(self, sku: str, time: datetime, attributes: Attributes = ()) -> ParkCustomerError:
         """Say that a SKU has no price at a time, and what to do: the customer waits for a person."""

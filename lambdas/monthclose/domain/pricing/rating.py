@@ -264,7 +264,7 @@ class _Metered:
             starts=price.valid.start,
             ends=price.valid.end,
             steps=tuple(explanation.steps),
-            tax_class=self._terms.tax_class(price.sku, price),
+            tax_class=self._terms.tax_class(price),
         )
         return _in_cell(line, price.cell, group) if price.cell.names else line
 

@@ -73,7 +73,7 @@ class _ByClass:
         commitment = self._commitments[name]
         if commitment.tax_class:
             return commitment.tax_class
-        of_skus = {self._terms.tax_class(sku) for sku in commitment.skus}
+        of_skus = {name for sku in commitment.skus for name in self._terms.tax_classes(sku)}
         classes = of_skus or {name for name, left in self._whole.items() if left}
         return classes.pop() if len(classes) == 1 else ""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import PriceBook, Terms
+from monthclose.domain.pricing import Price, PriceBook, Terms
 from monthclose.domain.tax.tax_table import TaxTable
 from monthclose.domain.usage import UsageEvent
 from monthclose.ports import Taxes
@@ -19,7 +19,7 @@ class TaxableCheck:
 
     def __init__(self, book: PriceBook, taxes: Taxes) -> None:
         self._book, self._taxes = book, taxes
-        self._classes: dict[tuple[str, str, str, Period], str] = {}
+        self._classes: dict[tuple[str, str, str, Period], list[tuple[Price, str]]] = {}
         self._covered: dict[tuple[str, str, str, Period, str], bool] = {}
 
     def covers(self, event: UsageEvent, profile: Profile) -> bool:
@@ -36,14 +36,20 @@ class TaxableCheck:
         return self._covered[key]
 
     def _tax_class(self, event: UsageEvent, currency: str) -> str:
+        of_sku = self._book.class_by_sku.get(event.sku, "")
         if not self._book.has_tax_classes or event.unit_price is not None:
-            return self._book.class_by_sku.get(event.sku, "")
+            return of_sku
         own = event.customer_id if (event.sku, currency, event.customer_id) in self._book.by_identity else ""
         key = (event.sku, currency, own, event.period)
         if key not in self._classes:
             _make_room(self._classes)
-            self._classes[key] = Terms(self._book, own, currency, event.period).tax_class(event.sku)
-        return self._classes[key]
+            terms = Terms(self._book, own, currency, event.period)
+            self._classes[key] = [(price, terms.tax_class(price)) for price in terms.ranked(event.sku)]
+        said = dict(event.attributes)
+        for price, name in reversed(self._classes[key]):
+            if price.valid.holds_at(event.time) and price.cell.matches(said):
+                return name
+        return of_sku
 
 
 def unknown_classes(book: PriceBook, taxes: Taxes) -> list[str]:
