@@ -191,12 +191,16 @@ class FakeDirectory:
     def __init__(self, books: FakeBooks, register: Register | None = None) -> None:
         self._books, self._register = books, register or FakeRegister()
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        profiles = [*profiles]
-        self._register.put_profiles(profiles)
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> Mapping[str, Profile]:
+        profiles, moved = [*profiles], dict[str, Profile]()
         for customer_id, profile in profiles:
-            before = self._books.customer(customer_id) or Customer(customer_id, profile)
-            self._books.commit(replace(before, profile=profile))
+            before = self._books.customer(customer_id) or Customer(customer_id, replace(profile, payer=""))
+            if before.profile.payer != profile.payer:
+                moved[customer_id] = profile
+            else:
+                self._books.commit(replace(before, profile=profile))
+        self._register.put_profiles([(name, profile) for name, profile in profiles if name not in moved])
+        return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         customers = [record for record in self._books.records.values() if isinstance(record, Customer)]

@@ -52,8 +52,15 @@ class Owing(NamedTuple):
 class CustomerDirectory(Protocol):
     """All customers."""
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        """Create customers or replace their profiles, in the register as well; their accounts are not touched."""
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> Mapping[str, Profile]:
+        """Create customers or replace their profiles, in the register as well; their accounts are not touched.
+
+        Returns
+        -------
+        mapping
+            By id, the profiles that were not stored because they name another payer than before: the accounts must
+            keep since when (see `use_cases.imports.group_customers`).
+        """
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Iterate over all customers in the store's own order, in constant memory.

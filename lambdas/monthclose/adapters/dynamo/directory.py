@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import batched
 from sys import intern
 
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from monthclose.adapters.dynamo.batches import Batches
@@ -14,6 +15,7 @@ from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer
 from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.closes.batching import Planned
+from monthclose.errors import ConflictError
 from monthclose.ports import Owing, Register
 
 _PROFILES_AT_ONCE = 2_000
@@ -32,15 +34,20 @@ class DynamoCustomerDirectory:
     def __init__(self, batches: Batches, register: Callable[[], Register]) -> None:
         self._batches, self._register = batches, register
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> dict[str, Profile]:
         """Set each profile and raise the version, without reading: account attributes stay as they are."""
+        moved: dict[str, Profile] = {}
         for some in batched(profiles, _PROFILES_AT_ONCE, strict=False):
             for customer_id, profile in some:
                 item = CustomerItem(customer_id)
                 values = [_stated(name, value) for name, value in asdict(profile).items()]
-                with translated():
-                    item.update(actions=[*values, CustomerItem.version.add(1)])
-            self._register().put_profiles(some)
+                try:
+                    with translated():
+                        item.update(actions=[*values, CustomerItem.version.add(1)], condition=_same_payer(profile))
+                except ConflictError:
+                    moved[customer_id] = profile
+            self._register().put_profiles([(name, profile) for name, profile in some if name not in moved])
+        return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
@@ -101,3 +108,9 @@ def _stated(name: str, value: str) -> Action:
     attribute = getattr(CustomerItem, name)
     action: Action = attribute.set(value) if value or name not in SELDOM else attribute.remove()
     return action
+
+
+def _same_payer(profile: Profile) -> Condition:
+    """Let a profile be written only if that changes no payer: the accounts must say since when."""
+    same: Condition = CustomerItem.payer == profile.payer if profile.payer else CustomerItem.payer.does_not_exist()
+    return same

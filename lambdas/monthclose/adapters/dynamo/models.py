@@ -103,6 +103,8 @@ class CustomerItem(Model):
     carried_minor = NumberAttribute(default=0)
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
+    payers = JSONAttribute(null=True)
+    children = JSONAttribute(null=True)
     version = NumberAttribute(default=0)
 
 

@@ -105,7 +105,8 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
     given = {"given_method": _given(customer.given_method)}
-    seldom = {name: getattr(customer.profile, name) or None for name in SELDOM}
+    seldom: dict[str, Any] = {name: getattr(customer.profile, name) or None for name in SELDOM}
+    seldom |= {"payers": customer.payers or None, "children": dict(customer.children) or None}
     return m.CustomerItem(**fields | asdict(customer.profile) | seldom | written | given)
 
 
@@ -157,11 +158,17 @@ def lease_of(customer_id: str) -> str:
     return str(zlib.crc32(customer_id.encode()) % LEASE_SHARDS)
 
 
+def payers_of(item: m.CustomerItem) -> tuple[tuple[str, str], ...]:
+    """Read who has paid for a customer."""
+    return tuple((since, payer) for since, payer in item.payers or ())
+
+
 def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
     profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
-    read = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
+    read: dict[str, Any] = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
+    read |= {"payers": payers_of(item), "children": item.children or {}}
     return Customer(profile=Profile(**profile), **account | read)
 
 

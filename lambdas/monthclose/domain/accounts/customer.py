@@ -111,6 +111,10 @@ class Customer:
         complained. An import of other addresses ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
+    payers : tuple
+        Who has paid for them since when (ISO 8601; empty: ever since); an empty payer is the customer (see `group`).
+    children : mapping
+        Whom they pay for, or have paid for: the ids, each with the time when it left; empty if it has not.
     version : int
         Fences every write; 0 means not stored yet.
 
@@ -144,6 +148,8 @@ class Customer:
     carried_minor: int = 0
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
+    payers: tuple[tuple[str, str], ...] = ()
+    children: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
 
     def __post_init__(self) -> None:

@@ -85,6 +85,16 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A customer whose lines are on the invoice of their payer, who is the document's customer."""
+
+    customer_id: str
+    name: str
+    purchase_order: str = ""
+    cost_centre: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentLine:
     """One line.
 
@@ -102,6 +112,8 @@ class DocumentLine:
         ISO 8601, only if the line isn't for its whole month; the end is exclusive.
     steps : tuple
         The arithmetic, as pricing has written it down.
+    customer_id : str
+        Whose it is, if not that of the customer who gets the document (see `Section`).
     """
 
     sku: str
@@ -117,6 +129,7 @@ class DocumentLine:
     starts: str = ""
     ends: str = ""
     steps: tuple[Step, ...] = ()
+    customer_id: str = ""
 
     @classmethod
     def of(cls, content: LineContent) -> DocumentLine:

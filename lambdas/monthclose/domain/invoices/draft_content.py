@@ -48,6 +48,15 @@ class BuyerContent(TypedDict, total=False):
     cost_centre: str
 
 
+class SectionContent(TypedDict, total=False):
+    """A customer whose lines are on their payer's invoice (see `document_parts.Section`)."""
+
+    customer_id: Required[str]
+    name: Required[str]
+    purchase_order: str
+    cost_centre: str
+
+
 class DeductionContent(TypedDict):
     """A discount or an applied credit; its amount is negative."""
 
@@ -100,6 +109,7 @@ class OptionalEntries(TypedDict, total=False):
     replaces: str
     notes: list[str]
     language: str
+    sections: list[SectionContent]
 
 
 class RequiredEntries(TypedDict):

@@ -14,13 +14,16 @@ from monthclose.domain.pricing.explanation import Step
 
 _OptionalEntries = TypedDict(
     "_OptionalEntries",
-    {"kind": str, "resource": str, "period": str, "from": str, "until": str, "steps": list[Step]},
+    {"kind": str, "resource": str, "period": str, "from": str, "until": str, "steps": list[Step], "customer_id": str},
     total=False,
 )  # written as a call because `from` is a keyword
 
 
 class LineContent(_OptionalEntries):
-    """A line as an invoice's document holds it; see `InvoiceLine`."""
+    """A line as an invoice's document holds it; see `InvoiceLine`.
+
+    `customer_id` is there if the line is for another customer than the one who gets the invoice.
+    """
 
     sku: str
     description: str

@@ -36,7 +36,7 @@ class BillableCheck:
         """Check an event of a customer."""
         if event.unit_price is None and not self._has_price(event, profile.currency):
             add_named(self._tally.unpriced, event.sku)
-        if not self._has_tax(profile, event.period):
+        if not profile.payer and not self._has_tax(profile, event.period):
             add_named(self._tally.untaxed, event.customer_id)
 
     def _has_price(self, event: UsageEvent, currency: str) -> bool:

@@ -10,6 +10,10 @@ from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
 from monthclose.ports import CustomerDirectory, Taxes
 from monthclose.use_cases.imports.check_rows import chunks
+from monthclose.use_cases.imports.group_customers import UNKNOWN_PAYER, Regrouper
+
+_MOST_WAITING = 20_000
+"""Customers who wait in memory until their payer comes later in the file."""
 
 
 def import_customers(
@@ -17,6 +21,7 @@ def import_customers(
     mapping: ColumnMapping,
     *,
     directory: CustomerDirectory,
+    regrouper: Regrouper,
     check_tax_id: CheckTaxId,
     taxes: Taxes,
     today: date,
@@ -25,11 +30,19 @@ def import_customers(
     """Import every row that describes a customer; of two rows with the same id, the later one counts.
 
     Accounts are not touched, so importing again is always safe. Customers that the tax table does not cover today are
-    imported and counted: a later table may cover them.
+    imported and counted: a later table may cover them. A customer whose payer comes later in the file waits for it.
     """
     read = partial(read_customer, check_tax_id=check_tax_id)
-    tally = Tally()
+    tally, waiting = Tally(), dict[str, tuple[Row, Profile]]()
+
+    def refuse(row: Row, profile: Profile, reason: str) -> None:
+        tally.taken -= 1
+        tally.groups[_group(profile)] -= 1
+        tally.rejected[reason] += 1
+        reject(row, reason)
+
     for chunk in chunks(rows):
+        found: dict[str, Row] = {}
         profiles: dict[str, Profile] = {}
         for row in chunk:
             customer, reason = read_row(row, mapping, read)
@@ -38,12 +51,23 @@ def import_customers(
                 reject(row, reason)
                 continue
             customer_id, profile = customer
-            profiles[customer_id] = profile
+            profiles[customer_id], found[customer_id] = profile, row
+            waiting.pop(customer_id, None)
             tally.taken += 1
-            tally.untaxable += not _covered(profile, taxes, today)
-            add_named(tally.groups, profile.payment_provider if profile.payment_method else "no payment method")
-        directory.put_profiles(profiles.items())
+            tally.untaxable += not profile.payer and not _covered(profile, taxes, today)
+            add_named(tally.groups, _group(profile))
+        for customer_id, reason in regrouper.move(directory.put_profiles(profiles.items())).items():
+            if reason == UNKNOWN_PAYER and len(waiting) < _MOST_WAITING:
+                waiting[customer_id] = found[customer_id], profiles[customer_id]
+            else:
+                refuse(found[customer_id], profiles[customer_id], reason)
+    for customer_id, reason in regrouper.move({name: profile for name, (_, profile) in waiting.items()}).items():
+        refuse(*waiting[customer_id], reason)
     return tally
+
+
+def _group(profile: Profile) -> str:
+    return profile.payment_provider if profile.payment_method else "no payment method"
 
 
 def _covered(profile: Profile, taxes: Taxes, today: date) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.accounts.group import payer_for
 from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
@@ -119,6 +120,9 @@ class UsageImporter:
 
     def _note(self, customer_id: str, period: Period) -> None:
         customer = self.books.customer(customer_id)
+        payer = payer_for(customer, period) if customer else ""
+        if payer:  # whose invoice has billed the month
+            customer = self.books.customer(payer)
         if customer:
             noted = {**customer.late_usage, str(period): self.clock().isoformat()}
             self.books.commit(replace(customer, late_usage=noted))
