@@ -20,7 +20,8 @@ from monthclose.adapters.documents.typst import TypstRenderer
 from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.period import Period
-from monthclose.domain.tax.tax import Taxation, TaxRate, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Taxation, TaxRate
 
 SIZES = (2, 200, 2000)
 _AGAIN = 5

@@ -16,6 +16,7 @@ from typing import Any
 
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
 from monthclose.domain.imports.drop_settings import DropSettings
+from monthclose.domain.imports.file_options import FileOptions
 from monthclose.domain.usage import UsageEvent
 from monthclose.use_cases.imports.dropped_file import HINTS, DroppedFile
 from monthclose.use_cases.imports.split_usage import Splitter
@@ -56,7 +57,7 @@ def lines(rows: int) -> Iterator[bytes]:
 def split(raw: "io.BufferedReader[Any]", settings: DropSettings) -> int:
     """Split a file, and return the bytes written."""
     table, inbox = read_table("usage.csv", raw), Nowhere()
-    mapping = ColumnMapping.resolve(USAGE, table.columns, {}, {}, HINTS)
+    mapping = ColumnMapping.resolve(USAGE, table.columns, FileOptions(), HINTS)
     splitter = Splitter(inbox, settings.lanes, settings.part_kb * 1024)
     splitter.split(DroppedFile("usage.csv", "1"), table.rows, table.columns, mapping, 366, lambda: False)
     return inbox.written
@@ -69,7 +70,8 @@ def load(raw: io.BufferedReader) -> None:
         world.add_customer(f"cust-{number:07}")
     table = read_table("usage.csv", raw)
     importer = replace(world.importer, usage=Unstored())
-    importer.load(table.rows, ColumnMapping.resolve(USAGE, table.columns, {}, {}, HINTS), "usage.csv", lambda *_: None)
+    mapping = ColumnMapping.resolve(USAGE, table.columns, FileOptions(), HINTS)
+    importer.load(table.rows, mapping, "usage.csv", lambda *_: None)
 
 
 def main() -> None:

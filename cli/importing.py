@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,41 +18,88 @@ from cli.system import System
 from cli.tables import RowFile, open_rows
 from monthclose.domain.audit import in_json
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.column_mapping import ColumnMapping, FileSchema, Hints
-from monthclose.domain.imports.intake import OTHERS, Reject, Row, Tally
+from monthclose.domain.imports.column_mapping import ColumnMapping, FileSchema
+from monthclose.domain.imports.file_options import TEXTS, FileOptions, Hints
+from monthclose.domain.imports.intake import OTHERS, Reject, Row, Tally, unpacked_name
 from monthclose.domain.words import count
 from monthclose.use_cases.imports.check_rows import checked
 from monthclose.use_cases.imports.csv_out import CsvWriter
 from monthclose.use_cases.imports.rejected_rows import UNWRITABLE, header, rejected
+from monthclose.use_cases.imports.sources import SourceKeeper
 from monthclose.use_cases.imports.tables import Table
+from monthclose.use_cases.imports.usage_outcome import require_rows
 
-HINTS = Hints("--map {}=COLUMN", "--default {}=VALUE", "--decimal {}")
-"""How the command's user says which column is meant, which value stands in, and which decimal mark is used."""
+HINTS = Hints("--map {}=COLUMN", "--default {}=VALUE", "--{} {}", hyphens=True)
+"""How the command's user says which column is meant, which value stands in, and whatever else there is to say."""
 
 type Work = Callable[[System, Iterator[Row], ColumnMapping, Reject], Tally]
 """Takes the rows of a file, and says what became of them."""
 
 
+class Reading(TypedDict, total=False):
+    """The options that say how a file is read, as the command line gives them."""
+
+    mapped: list[str] | None
+    default: list[str] | None
+    decimal: str
+    delimiter: str
+    encoding: str
+    time_zone: str
+    time_format: str
+    sheet: str
+    only: list[str] | None
+    without: list[str] | None
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
-class FileOptions:
+class ImportOptions:
     """What the options say about how a file is read and answered."""
 
-    mapped: list[str] | None = None
-    defaults: list[str] | None = None
+    reading: Reading
     rejects: Path | None = None
-    decimal: str = ""
     max_rejected: int | None = None
     in_json: bool = False
     by: str = ""
     check: bool = False
     """Say what the import would do, and do nothing."""
 
+    def of_file(self, sources: Callable[[], SourceKeeper], kind: str) -> FileOptions:
+        """Put the options before those of the source that they name.
+
+        Raises
+        ------
+        UserMistakeError
+            One is not possible, or there is no such source of files of this kind.
+        """
+        name = self.reading.get("source", "")
+        own = file_options(self.reading)
+        return own.over(sources().find(name, kind).options).checked(HINTS) if name else own.checked(HINTS)
+
+
+def file_options(reading: Reading) -> FileOptions:
+    """Read the options of a file, as the command line gives them.
+
+    Raises
+    ------
+    UserMistakeError
+        One is not `NAME=VALUE`, or names something twice.
+    """
+    texts = {name: str(reading.get(name, "")) for name in TEXTS}
+    tables = {
+        "mapped": _pairs(reading.get("mapped"), "--map"),
+        "defaults": _pairs(reading.get("default"), "--default"),
+        "only": _pairs(reading.get("only"), "--only"),
+        "without": _pairs(reading.get("without"), "--without"),
+    }
+    return FileOptions.read({**texts, **tables})
+
 
 def import_rows(
     ctx: typer.Context,
     schema: FileSchema,
     file: Path,
-    options: FileOptions,
+    options: ImportOptions,
     work: Work,
     tell: Callable[[Tally], None] = lambda _: None,
     version: Callable[[System], str] = lambda _: "",
@@ -74,10 +121,11 @@ def import_rows(
     UserMistakeError
         The file cannot be read, none of its rows can be taken, or too many are rejected.
     """
-    with open_rows(file, options.decimal) as opened:
+    reading = options.of_file(lambda: connected(ctx).use_cases.sources, schema.name)
+    with open_rows(file, reading, lambda: connected(ctx).ports.column_files) as opened:
         # Read to its end before anything is taken: its last row may show that the first ones say something else.
         with opened.rows() as table:
-            mapping = _mapping(schema, file, table.table, options)
+            mapping = _mapping(schema, file, table.table, reading)
             system = connected(ctx)
             system.ports.patience.endless(note)
             began = time.monotonic()
@@ -101,7 +149,7 @@ def import_rows(
         )
         if not options.in_json:
             tell(tally)
-        _judge(file, tally, options.max_rejected, system)
+        _judge(file, tally, options, system)
 
 
 def recorded_import(
@@ -118,11 +166,8 @@ def recorded_import(
 
 
 def _mapping(schema: FileSchema, file: Path, table: Table, options: FileOptions) -> ColumnMapping:
-    mapped, defaults = _pairs(options.mapped, "--map"), _pairs(options.defaults, "--default")
     try:
-        return ColumnMapping.resolve(
-            schema, table.columns, mapped, defaults, HINTS, options.decimal, open_ended=table.open_ended
-        )
+        return ColumnMapping.resolve(schema, table.columns, options, HINTS, open_ended=table.open_ended)
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
 
@@ -139,13 +184,15 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def _judge(file: Path, tally: Tally, wanted: int | None, system: System) -> None:
-    most = system.ports.settings.max_rejected_percent if wanted is None else wanted
+def _judge(file: Path, tally: Tally, options: ImportOptions, system: System) -> None:
+    most = system.ports.settings.max_rejected_percent if options.max_rejected is None else options.max_rejected
     if tally.rejected_above(most):
-        bad = tally.rejected.total()
+        bad, rows = tally.rejected.total(), count(tally.rejected.total() + tally.taken, "row")
+        done = "would be" if options.check else "were"
+        stays = "nothing was imported: this was a check" if options.check else "what was imported stays"
         raise UserMistakeError(
-            f"{bad:,} of {count(bad + tally.taken, 'row')} of {file.name} were rejected, more than {most}%\n"
-            "what was imported stays: correct the rejected rows, and import the file again"
+            f"{bad:,} of {rows} of {file.name} {done} rejected, more than {most}%\n"
+            f"{stays}: correct the rejected rows, and import the file again"
         )
 
 
@@ -155,7 +202,7 @@ class Rejects:
     def __init__(self, file: Path, wanted: Path | None, columns: list[str]) -> None:
         if wanted and wanted.exists() and wanted.samefile(file):
             raise UserMistakeError(f"--rejects {wanted} is the file being imported")
-        stem = file.name.removesuffix(".gz").rpartition(".")[0] or file.name
+        stem = unpacked_name(file.name).rpartition(".")[0] or file.name
         self.path = wanted or home() / "rejects" / f"{stem}.rejects.csv"
         self._wanted, self._columns = wanted, columns
         self._stack = ExitStack()
@@ -242,10 +289,11 @@ def summarise(
         It has no rows, or none was taken.
     """
     bad = tally.rejected.total()
-    if not tally.taken and not bad:
-        raise UserMistakeError(f"{file.name} has columns but no rows")
+    require_rows(file.name, tally)
     if in_json:
-        print_json({**_as_json(schema, file, tally, rejects), **({"check": True} if check else {}), **more()})
+        checked_only = {"check": True, "new": tally.new, "changed": tally.changed} if check else {}
+        left_out = {"left_out": _named(tally.left_out)} if tally.left_out else {}
+        print_json({**_as_json(schema, file, tally, rejects), **left_out, **checked_only, **more()})
     if not tally.taken:
         reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in tally.rejected.most_common(3))
         held = f"; {count(tally.withheld, 'good row')} held back: the file is imported whole or not at all"
@@ -261,7 +309,8 @@ def summarise(
     say(f"{schema.name}: {verdict} in {duration(seconds)}", "bold")
     rows = [(f"  {number:,}", name or "others") for name, number in sorted(tally.groups.items())]
     bad_rows = [(f"  {number:,}", f"rejected: {reason}") for reason, number in tally.rejected.most_common()]
-    show(grid([*rows, *bad_rows], right=(0,)))
+    others = [(f"  {number:,}", f"left out: {reason or 'others'}") for reason, number in tally.left_out.most_common()]
+    show(grid([*rows, *bad_rows, *others], right=(0,)))
     if bad:
         note(f"the rejected rows: {shown(rejects)}", "")
 

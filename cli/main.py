@@ -166,7 +166,7 @@ def _add_commands() -> None:
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)
     app.command("list", cls=Command)(steering.list_customers)
-    for group in (imports.imports, month.providers, customer.payments, invoice.invoice, machine.local):
+    for group in (imports.imports, imports.sources, month.providers, customer.payments, invoice.invoice, machine.local):
         app.add_typer(group, cls=Group)
 
 

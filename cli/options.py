@@ -60,6 +60,16 @@ def complete_decimal() -> list[str]:
     return [".", ","]
 
 
+def complete_time_format() -> list[str]:
+    """List the ways times are written."""
+    return ["iso", "seconds", "milliseconds", "spreadsheet"]
+
+
+def complete_source_kind() -> list[str]:
+    """List the kinds of files that a source may send."""
+    return ["usage", "customers", "prices"]
+
+
 def _period(help_text: str) -> typer.models.ArgumentInfo:
     argument: typer.models.ArgumentInfo = typer.Argument(
         metavar="PERIOD", help=help_text, show_default=False, autocompletion=complete_period
@@ -104,7 +114,8 @@ Here = Annotated[
 ]
 InJson = Annotated[bool, typer.Option("--json", help="Print JSON; amounts are in minor units.")]
 Events = Annotated[int, typer.Option("--events", min=0, max=MOST_EVENTS, help="How many events to list per line.")]
-RowFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON Lines, plain or gzip.", show_default=False)]
+ROW_FILES = "CSV or JSON Lines, plain, gzip or zip; Parquet; a spreadsheet (.xlsx)."
+RowFile = Annotated[Path, typer.Argument(metavar="FILE", help=ROW_FILES, show_default=False)]
 Columns = Annotated[
     list[str] | None,
     typer.Option(
@@ -138,6 +149,66 @@ Decimal = Annotated[
         autocompletion=complete_decimal,
     ),
 ]
+Delimiter = Annotated[
+    str,
+    typer.Option(
+        "--delimiter",
+        metavar="CHARACTER",
+        help="What separates cells: a character, or tab. [default: whichever of , ; and tab the header has most of]",
+        show_default=False,
+    ),
+]
+Encoding = Annotated[
+    str,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="The encoding of a file that is not UTF-8, like windows-1252.",
+        show_default=False,
+    ),
+]
+TimeZone = Annotated[
+    str,
+    typer.Option(
+        "--time-zone",
+        metavar="ZONE",
+        help="The time zone of times that are written without one, like Europe/Berlin.",
+        show_default=False,
+    ),
+]
+TimeFormat = Annotated[
+    str,
+    typer.Option(
+        "--time-format",
+        metavar="FORMAT",
+        help="How times are written: iso (ISO 8601); seconds or milliseconds, counted from 1970; spreadsheet, in days "
+        "as spreadsheets count them. [default: iso]",
+        show_default=False,
+        autocompletion=complete_time_format,
+    ),
+]
+Sheet = Annotated[
+    str,
+    typer.Option("--sheet", metavar="NAME", help="The sheet of a spreadsheet that has several.", show_default=False),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="COLUMN=VALUE", help="Leave out rows that do not have this value. Repeatable."),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="COLUMN=VALUE", help="Leave out rows that have this value. Repeatable."),
+]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--source",
+        metavar="NAME",
+        help="Read the file as those of this source are read (`sources`); further options go before.",
+        show_default=False,
+    ),
+]
+CheckFile = Annotated[bool, typer.Option("--check", help="Say what the import would do, and import nothing.")]
 MaxRejected = Annotated[
     int | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""Opening somebody's file: rows of CSV or JSON Lines, or TOML; plain or gzip."""
+"""Opening somebody's file: rows of any kind that we read, or TOML."""
 
 import io
 import os
@@ -12,8 +12,12 @@ from pathlib import Path
 
 from monthclose.domain import toml
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.file_options import FileOptions
 from monthclose.domain.imports.intake import Row
+from monthclose.ports.tables import ColumnFiles
+from monthclose.use_cases.imports.sheets import PARQUET
 from monthclose.use_cases.imports.tables import Table, read_table, read_text, readable
+from monthclose.use_cases.imports.unpacking import ZIP
 
 _TOML = re.compile(r"^\s*\[\[\s*[a-z]+\s*\]\]\s*(#.*)?$", re.MULTILINE)
 
@@ -37,8 +41,8 @@ class RowFile:
 class Reopened:
     """A file that can be read from its beginning more than once, by its descriptor."""
 
-    def __init__(self, path: Path, file: int, decimal: str) -> None:
-        self._path, self._file, self._decimal = path, file, decimal
+    def __init__(self, path: Path, file: int, options: FileOptions, column_files: Callable[[], ColumnFiles]) -> None:
+        self._path, self._file, self._options, self._column_files = path, file, options, column_files
 
     @contextmanager
     def rows(self) -> Iterator[RowFile]:
@@ -52,13 +56,13 @@ class Reopened:
         os.lseek(self._file, 0, os.SEEK_SET)
         size = os.fstat(self._file).st_size
         with os.fdopen(os.dup(self._file), "rb") as raw:
-            table = read_table(self._path.name, raw, self._decimal)
+            table = read_table(self._path.name, raw, self._options, self._column_files)
             yield RowFile(self._path, table, size, lambda: os.lseek(self._file, 0, os.SEEK_CUR))
 
 
 @contextmanager
-def open_rows(path: Path, decimal: str = "") -> Iterator[Reopened]:
-    """Open a file of rows; `decimal` is the decimal mark of its numbers, if the user has said.
+def open_rows(path: Path, options: FileOptions, column_files: Callable[[], ColumnFiles]) -> Iterator[Reopened]:
+    """Open a file of rows; `column_files` makes what reads Parquet.
 
     Raises
     ------
@@ -67,15 +71,15 @@ def open_rows(path: Path, decimal: str = "") -> Iterator[Reopened]:
     """
     with _opened(path) as raw:
         if raw.seekable():
-            yield Reopened(path, raw.fileno(), decimal)
+            yield Reopened(path, raw.fileno(), options, column_files)
             return
         with tempfile.TemporaryFile() as copy:  # what comes out of a pipe
             shutil.copyfileobj(raw, copy)
             copy.flush()
-            yield Reopened(path, copy.fileno(), decimal)
+            yield Reopened(path, copy.fileno(), options, column_files)
 
 
-def read_toml(path: Path) -> Mapping[str, object] | None:
+def read_toml(path: Path, encoding: str = "") -> Mapping[str, object] | None:
     """Read a TOML file, plain or gzip; None if the file is of another kind. Numbers keep every digit.
 
     Raises
@@ -84,7 +88,9 @@ def read_toml(path: Path) -> Mapping[str, object] | None:
         It cannot be read as such.
     """
     with _opened(path) as raw:
-        text, start = read_text(path.name, raw)
+        if raw.peek(4).startswith((ZIP, PARQUET)):
+            return None
+        text, start = read_text(path.name, raw, encoding)
         if not (path.name.removesuffix(".gz").endswith(".toml") or _TOML.search(start)):
             return None
         content = _read(path, text)

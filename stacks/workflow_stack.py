@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -161,12 +162,16 @@ class WorkflowStack(Stack):
             environment={env.value: value for env, value in environment.items()},
         )
 
+    @cached_property
+    def _tables(self) -> DependencyLayer:
+        """The layer of the functions that write and read Parquet."""
+        return DependencyLayer(self, "Tables", config=self._config, requirements=PACK)
+
     def _make(self, functions: Functions, name: Function) -> lambda_.Function:
         """Make a function that a state machine calls, with what only it has."""
         match name:
-            case Function.WRITE_PACK_TABLE:
-                layer = DependencyLayer(self, "Tables", config=self._config, requirements=PACK)
-                return functions.make(self, name, layers=[layer.version])
+            case Function.WRITE_PACK_TABLE | Function.RECEIVE_USAGE:
+                return functions.make(self, name, layers=[self._tables.version])
             case Function.FINISH_PACK:
                 finance = {Env.FINANCE_EMAIL.value: self._config.finance_email or ""}
                 return functions.make(self, name, environment=finance)

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import typer
 
 from cli.commands.price_effects import effects_as_json, print_effects
 from cli.connect import connected
 from cli.console import note, print_json, say
-from cli.importing import FileOptions, import_rows, recorded_import, summarise
+from cli.importing import HINTS, ImportOptions, Reading, file_options, import_rows, recorded_import, summarise
 from cli.options import HORIZON_DAYS
 from cli.system import System
 from cli.tables import read_bytes, read_toml, read_whole
@@ -22,7 +22,7 @@ from monthclose.domain.imports.column_mapping import CUSTOMERS, PRICES, USAGE, C
 from monthclose.domain.imports.intake import Reject, Row, Tally
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.pricing.reading import read_book
-from monthclose.domain.tax.tax_table import new_tax_table
+from monthclose.domain.tax.reading import new_tax_table
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks
 from monthclose.use_cases.imports.check_billable import unbillable_in_words
@@ -38,13 +38,13 @@ _MOST_BYTES = 10_000_000
 def customers(
     ctx: typer.Context,
     file: Path,
-    mapped: list[str] | None = None,
-    default: list[str] | None = None,
     rejects: Path | None = None,
     max_rejected: int | None = None,
     *,
     by: str,
+    check: bool = False,
     in_json: bool = False,
+    **reading: Unpack[Reading],
 ) -> None:
     """Create customers, or replace their profiles."""
 
@@ -58,6 +58,7 @@ def customers(
             taxes=system.ports.tax_tables.get(system.ports.tax_tables.latest()),
             today=system.ports.clock().date(),
             reject=reject,
+            check=check,
         )
 
     def tell(tally: Tally) -> None:
@@ -66,30 +67,30 @@ def customers(
                 f"the tax table has no rate today for the country and region of {count(tally.untaxable, 'row')}: "
                 "a close parks these customers (countries are ISO 3166 codes, like GB)"
             )
+        if check:
+            _tell_check(tally)
 
-    options = FileOptions(mapped, default, rejects, max_rejected=max_rejected, in_json=in_json, by=by)
+    options = ImportOptions(reading, rejects, max_rejected, in_json, by, check)
     import_rows(ctx, CUSTOMERS, file, options, work, tell)
 
 
-def prices(  # noqa: PLR0913
+def prices(
     ctx: typer.Context,
     file: Path,
-    mapped: list[str] | None = None,
-    default: list[str] | None = None,
     rejects: Path | None = None,
-    decimal: str = "",
     *,
     by: str,
     check: bool = False,
     in_json: bool = False,
+    **reading: Unpack[Reading],
 ) -> None:
     """Add prices to the price book, and say whom that touches."""
-    data = read_toml(file)
-    if data is not None and (mapped or default or rejects or decimal):
+    data = read_toml(file, file_options(reading).checked(HINTS).encoding)
+    if data is not None and (rejects or any(reading.values())):
         raise UserMistakeError(
-            "--map, --default, --decimal and --rejects are for CSV and JSON Lines, not for a TOML price book"
+            "--map, --default, --decimal, --rejects and the like are for files of rows, not for a TOML price book"
         )
-    options = FileOptions(mapped, default, rejects, decimal, in_json=in_json, by=by, check=check)
+    options = ImportOptions(reading, rejects, in_json=in_json, by=by, check=check)
     pricing = _Pricing(check=check)
     if data is not None:
         _import_book(ctx, file, data, options, pricing)
@@ -133,23 +134,23 @@ class _Pricing:
         return self._system.use_cases.price_effects.find(self._before, self._books.get(self._books.latest()))
 
 
-def usage(  # noqa: PLR0913
+def usage(
     ctx: typer.Context,
     file: Path,
-    mapped: list[str] | None = None,
-    default: list[str] | None = None,
     rejects: Path | None = None,
-    decimal: str = "",
     max_rejected: int | None = None,
     horizon: int = HORIZON_DAYS,
     *,
     by: str,
+    check: bool = False,
     in_json: bool = False,
+    **reading: Unpack[Reading],
 ) -> None:
     """Store usage of known customers."""
 
     def work(system: System, rows: Iterator[Row], mapping: ColumnMapping, reject: Reject) -> Tally:
         importer = replace(system.use_cases.usage_importer, horizon=timedelta(days=horizon))
+        importer = importer.on_trial() if check else importer
         return importer.load(rows, mapping, file.name, reject)
 
     def tell(tally: Tally) -> None:
@@ -160,9 +161,17 @@ def usage(  # noqa: PLR0913
             )
         for line in unbillable_in_words(tally):
             note(line)
+        if check:
+            _tell_check(tally)
 
-    options = FileOptions(mapped, default, rejects, decimal, max_rejected, in_json, by)
+    options = ImportOptions(reading, rejects, max_rejected, in_json, by, check)
     import_rows(ctx, USAGE, file, options, work, tell)
+
+
+def _tell_check(tally: Tally) -> None:
+    same = tally.taken - tally.new - tally.changed
+    note(f"{count(tally.new, 'row')} new, {count(tally.changed)} changed, {count(same)} as stored already")
+    note("nothing was imported: this was a check")
 
 
 def _all_or_nothing[T](file: Path, work: Callable[[], T]) -> T:
@@ -177,7 +186,7 @@ def _price_book(system: System) -> str:
 
 
 def _import_book(
-    ctx: typer.Context, file: Path, data: Mapping[str, object], options: FileOptions, pricing: _Pricing
+    ctx: typer.Context, file: Path, data: Mapping[str, object], options: ImportOptions, pricing: _Pricing
 ) -> None:
     book = _all_or_nothing(file, lambda: read_book(data))
     began, system = time.monotonic(), connected(ctx)
@@ -189,7 +198,8 @@ def _import_book(
     tally = work() if options.check else recorded_import(system, PRICES.name, file, options.by, work, _price_book)
     if not tally.taken:
         raise UserMistakeError(
-            f"{file.name} has no entries\na price book has [[prices]], [[fees]], [[discounts]] or [[commitments]]"
+            f"{file.name} has no entries\n"
+            "a price book has [[prices]], [[fees]], [[discounts]], [[commitments]] or [[limits]]"
         )
     spent, in_json = time.monotonic() - began, options.in_json
     summarise(PRICES, file, tally, file, spent, in_json=in_json, check=options.check, more=pricing.as_json)

@@ -19,7 +19,10 @@ _CONCERNED: Mapping[Section, str] = {
     Section.FEE: "due from",
     Section.DISCOUNT: "given to",
     Section.COMMITMENT: "binding for",
+    Section.TAX_CLASS: "applied to",
+    Section.LIMIT: "set for",
 }
+_PLURALS = {Section.TAX_CLASS: "tax classes"}
 _SCALARS = (str, int, float)
 
 
@@ -86,7 +89,7 @@ def _summary(section: Section, effects: Effects) -> str:
     entries = effects.of(section)
     kinds = Counter(effect.change.what for effect in entries)
     how = ", ".join(f"{number:,} {what}" for what, number in sorted(kinds.items()))
-    line = f"{count(len(entries), section.value)} ({how})"
+    line = f"{count(len(entries), section.value, _PLURALS.get(section, ''))} ({how})"
     if section is Section.PRICE:
         general = any(not effect.change.customers for effect in entries)
         return f"{line}: no month has been closed yet" if general and effects.last_month is None else line
@@ -107,7 +110,8 @@ def _in_words(effect: Effect, effects: Effects) -> str:
 def _title(change: EntryChange) -> str:
     currency = f" in {change.currency}" if change.currency else ""
     if change.section is Section.PRICE:
-        return f"price of SKU {change.name!r}{currency}"
+        where = f" where {change.where}" if change.where else ""
+        return f"price of SKU {change.name!r}{where}{currency}"
     text = change.description
     named = f"{text!r} ({change.name})" if text and text != change.name else repr(change.name)
     return f"{change.section} {named}{currency}"

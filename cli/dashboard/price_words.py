@@ -1,28 +1,60 @@
-"""Prices, fees, discounts, commitments and tax rates in words, as people read them."""
+"""Prices, fees, discounts, commitments, limits and tax rates in words, as people read them."""
 
 from decimal import Decimal
 
 from monthclose.domain.money import EXACT, exponent
 from monthclose.domain.pricing.aggregation import Aggregation, Window
+from monthclose.domain.pricing.cell import in_words
 from monthclose.domain.pricing.models import Flat, Graduated, Model, Package, Percentage, PerUnit, Tier, Volume
 from monthclose.domain.pricing.price import ALWAYS, Price
-from monthclose.domain.pricing.special import Commitment, Discount, Fee, Months
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.term import Months, Schedule
 from monthclose.domain.tax.tax_table import TaxRule
 
 _MEASURES = {
     Aggregation.SUM: "",
+    Aggregation.COUNT: "each event once",
     Aggregation.MAX: "the highest value of the month",
+    Aggregation.MIN: "the lowest value of the month",
+    Aggregation.AVERAGE: "the average of the month's values",
     Aggregation.LAST: "the last value of the month",
     Aggregation.UNIQUE: "each resource once",
     Aggregation.TIME_WEIGHTED: "by the time that it is there",
 }
 
 
+_BUCKETS = {
+    "minute": "minute",
+    "5_minutes": "5 minutes",
+    "15_minutes": "15 minutes",
+    "hour": "hour",
+    "day": "day",
+}
+
+
 def price_in_words(price: Price) -> list[str]:
     """Say what a SKU costs: a line for each thing there is to say."""
-    measured = _MEASURES.get(price.aggregation, str(price.aggregation).replace("_", " "))
     free = f"{_plain(price.free)} {price.unit} free".replace("  ", " ") if price.free else ""
-    return [line for line in (*_of_model(price.model, price.unit, price.currency), free, measured) if line]
+    said = (*_of_model(price.model, price.unit, price.currency), free, _measured(price), _carried(price), *_cell(price))
+    return [line for line in said if line]
+
+
+def _measured(price: Price) -> str:
+    buckets = price.buckets
+    if not buckets:
+        return _MEASURES.get(price.aggregation, str(price.aggregation).replace("_", " "))
+    percentile = f" {_plain(buckets.percentile)}" if buckets.percentile is not None else ""
+    return f"{buckets.aggregation} of each {_BUCKETS[buckets.size]}, {price.aggregation}{percentile} of these"
+
+
+def _carried(price: Price) -> str:
+    return "sizes continue from the month before" if price.carries_over else ""
+
+
+def _cell(price: Price) -> list[str]:
+    where = in_words(price.cell.shown(()))
+    grouped = f"each {', '.join(price.cell.group_by)} on its own" if price.cell.group_by else ""
+    return [f"where {where}" if where else "", grouped]
 
 
 def _of_model(model: Model, unit: str, currency: str) -> list[str]:
@@ -75,9 +107,27 @@ def discount_in_words(discount: Discount) -> str:
 
 
 def commitment_in_words(commitment: Commitment) -> str:
-    """Say what is the least that a customer pays, and for what."""
-    least = f"at least {amount(commitment.minimum, commitment.currency)} a month"
-    return f"{least} for {', '.join(commitment.skus) or 'everything'}"
+    """Say what is the least that a customer pays, for what, and what more than that costs."""
+    least = f"at least {amount(commitment.minimum, commitment.currency)} {_each(commitment.schedule)}"
+    above = "" if commitment.overage is None else f"; what is above it costs {_plain(commitment.overage)} times as much"
+    return f"{least} for {commitment.scope.in_words()}{above}"
+
+
+def limit_in_words(limit: Limit) -> str:
+    """Say what is the most that a customer pays, and for what."""
+    most = f"at most {amount(limit.maximum, limit.currency)} {_each(limit.schedule)}"
+    each = " for each resource" if limit.per_resource else ""
+    before = ", before discounts" if limit.before_discounts else ""
+    return f"{most} for {limit.scope.in_words()}{each}{before}"
+
+
+def _each(schedule: Schedule) -> str:
+    return f"a {schedule.length}{' of the calendar' if schedule.calendar else ''}"
+
+
+def schedule_in_words(schedule: Schedule) -> str:
+    """Say when something holds that may begin or end within a month; nothing if it always does."""
+    return " ".join(filter(None, (months_in_words(schedule.months), valid_in_words(schedule.valid))))
 
 
 def rule_in_words(rule: TaxRule) -> str:

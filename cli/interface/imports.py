@@ -22,7 +22,14 @@ def customers(
     mapped: options.Columns = None,
     default: options.Defaults = None,
     rejects: options.RejectsFile = None,
+    delimiter: options.Delimiter = "",
+    encoding: options.Encoding = "",
+    sheet: options.Sheet = "",
+    only: options.Only = None,
+    without: options.Without = None,
+    source: options.Source = "",
     max_rejected: options.MaxRejected = None,
+    check: options.CheckFile = False,
     by: options.By = "",
     in_json: options.InJson = False,
 ) -> None:
@@ -40,14 +47,18 @@ def prices(
     ctx: typer.Context,
     file: Annotated[
         Path,
-        typer.Argument(
-            metavar="FILE", help="CSV or JSON Lines, plain or gzip; or a price book in TOML.", show_default=False
-        ),
+        typer.Argument(metavar="FILE", help=f"{options.ROW_FILES} Or a price book in TOML.", show_default=False),
     ],
     mapped: options.Columns = None,
     default: options.Defaults = None,
     rejects: options.RejectsFile = None,
     decimal: options.Decimal = "",
+    delimiter: options.Delimiter = "",
+    encoding: options.Encoding = "",
+    sheet: options.Sheet = "",
+    only: options.Only = None,
+    without: options.Without = None,
+    source: options.Source = "",
     check: Annotated[
         bool, typer.Option("--check", help="Say what the import would change and for whom, and import nothing.")
     ] = False,
@@ -74,18 +85,28 @@ def usage(
     default: options.Defaults = None,
     rejects: options.RejectsFile = None,
     decimal: options.Decimal = "",
+    time_zone: options.TimeZone = "",
+    time_format: options.TimeFormat = "",
+    delimiter: options.Delimiter = "",
+    encoding: options.Encoding = "",
+    sheet: options.Sheet = "",
+    only: options.Only = None,
+    without: options.Without = None,
+    source: options.Source = "",
     max_rejected: options.MaxRejected = None,
     horizon: Annotated[
         int, typer.Option(min=1, max=100_000, metavar="DAYS", help="Reject usage that is older.")
     ] = options.HORIZON_DAYS,
+    check: options.CheckFile = False,
     by: options.By = "",
     in_json: options.InJson = False,
 ) -> None:
     """Store the usage of known customers. Usage that is already stored is not stored twice.
 
-    Fields: customer_id, sku, quantity (negative for a correction), time (ISO 8601; UTC if it has no time zone).
+    Fields: customer_id, sku, quantity (negative for a correction), time (ISO 8601).
     Optional: event_id, resource (one machine, one volume), unit_price (for usage that was rated upstream; otherwise
-    the price book decides), description, replaces (the id of an event of the same month that this one corrects).
+    the price book decides), currency (of unit_price: checked, never converted), description, replaces (the id of an
+    event of the same month that this one corrects).
     Without event_id, the file's name and the line number identify a row, so importing the same file again adds nothing.
     """
 
@@ -110,3 +131,53 @@ def logo(
     in_json: options.InJson = False,
 ) -> None:
     """Set the logo for future invoices. Issued invoices keep theirs."""
+
+
+sources = typer.Typer(name="sources")
+SourceName = Annotated[str, typer.Argument(metavar="NAME", help="The source's name.", show_default=False)]
+
+
+@sources.callback(invoke_without_command=True)
+@runs("cli.commands.sources:sources")
+def show_sources(ctx: typer.Context, in_json: options.InJson = False) -> None:
+    """Show the sources of imported files, and how the files of each are read.
+
+    A source is saved once and named with each import (`import usage FILE --source NAME`), or by the folder of a dropped
+    file (usage/NAME/). `focus` is built in: the usage in a cloud's bill, as a FOCUS file.
+    """
+
+
+@sources.command("save", cls=Command)
+@runs("cli.commands.sources:save", changes=True)
+def save_source(
+    ctx: typer.Context,
+    name: SourceName,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="What it sends: usage, customers or prices.",
+            autocompletion=options.complete_source_kind,
+        ),
+    ] = "usage",
+    mapped: options.Columns = None,
+    default: options.Defaults = None,
+    decimal: options.Decimal = "",
+    delimiter: options.Delimiter = "",
+    encoding: options.Encoding = "",
+    time_zone: options.TimeZone = "",
+    time_format: options.TimeFormat = "",
+    sheet: options.Sheet = "",
+    only: options.Only = None,
+    without: options.Without = None,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Save how the files of a source are read. One of that name is replaced as a whole."""
+
+
+@sources.command("remove", cls=Command)
+@runs("cli.commands.sources:remove", changes=True)
+def remove_source(ctx: typer.Context, name: SourceName, by: options.By = "", in_json: options.InJson = False) -> None:
+    """Remove a source. What was imported stays."""

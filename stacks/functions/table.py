@@ -11,6 +11,7 @@ from monthclose.names import (
     ACTS_OF_SUBJECT,
     BEING_CHARGED_INDEX,
     COMPARISONS_PREFIX,
+    IMPORT_SOURCES_PREFIX,
     PACK_PARTS_PREFIX,
     PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
@@ -330,7 +331,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_IMPORTS, **_BATCH_STATE},  # it alone acquires a file's lock
             acts=(ACTS_INDEX,),
-            reads_documents=_RATING,
+            reads_documents=(*_RATING, IMPORT_SOURCES_PREFIX),
             usage=UsageAccess(
                 reads=(USAGE_PREFIX, PARTS_PREFIX, REJECTS_PREFIX),
                 writes=(PARTS_PREFIX, REJECTS_PREFIX),

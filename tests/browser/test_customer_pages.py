@@ -28,6 +28,7 @@ customers = ["late"]
 sku = "vm"
 currency = "USD"
 unit_price = "0.005"
+per_resource = true
 [[fees]]
 id = "support"
 currency = "USD"
@@ -42,6 +43,27 @@ id = "least"
 currency = "USD"
 amount = "50"
 customers = ["acme"]
+[[commitments]]
+id = "year"
+currency = "USD"
+amount = "600"
+overage = "1.2"
+customers = ["acme"]
+term = "year"
+from = "2026-03"
+[[limits]]
+id = "machine"
+currency = "USD"
+maximum = "5"
+skus = ["vm"]
+per_resource = true
+before_discounts = true
+[[limits]]
+id = "most"
+currency = "USD"
+maximum = "900"
+term = "quarter"
+calendar = true
 """
 
 
@@ -161,6 +183,12 @@ def test_prices_fees_discounts_commitments_and_taxes_of_a_month_are_said_in_word
     assert "support 99.00 a month USD everybody always" in said
     assert "launch 20% off the whole invoice any everybody from 2026-10 to 2026-12" in said
     assert "least at least 50.00 a month for everything USD acme always" in said
+    assert (
+        "year at least 600.00 a year for everything; what is above it costs 1.2 times as much USD acme from 2026-03"
+        in said
+    )
+    assert "machine at most 5.00 a month for vm for each resource, before discounts USD everybody always" in said
+    assert "most at most 900.00 a quarter of the calendar for everything USD everybody always" in said
     assert "DE VAT VAT 20% everybody from 2026-11-01" in said
 
 

@@ -3,12 +3,14 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.link import LinkKeys
 from monthclose.domain.register.tables import Column
 from monthclose.ports.documents import Paper
+from monthclose.ports.tables import Sheet
 
 
 class FakeColumnFiles:
@@ -17,6 +19,12 @@ class FakeColumnFiles:
     def parquet(self, columns: Sequence[Column], rows: Iterable[bytes]) -> Iterator[bytes]:
         yield b"PAR1 " + ",".join(column.name for column in columns).encode() + b"\n"
         yield from rows
+
+    def read(self, name: str, path: Path) -> Sheet:
+        """Read them as they are read: there is nothing to fake in a file."""
+        from monthclose.adapters.tables.duck import DuckColumnFiles  # noqa: PLC0415 - few tests need it
+
+        return DuckColumnFiles().read(name, path)
 
 
 class FakeRenderer:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
-from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable, new_tax_table
+from monthclose.domain.tax.reading import new_tax_table
+from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.ports import (
     Taxes,

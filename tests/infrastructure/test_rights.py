@@ -66,10 +66,12 @@ _PACK_READ = "A pack has credit notes; an account that cannot be read with the o
 _ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 _PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
+_SOURCES = "A file dropped into a folder may be a saved source's: use_cases/imports/sources.py."
 _GIVEN_BACK = "Money is given back, and a refund that broke off is completed: use_cases/invoices/refund_payment.py."
 TROUBLE: dict[Right, str] = {
     ("OperatorRefundWithinLimitsRole", "*", "*"): _GIVEN_BACK,
     ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/[cd][re][ea][df][it]*"): _GIVEN_BACK,
+    ("ReceiveUsageRole", "s3:GetObject", "StorageDocuments/import-sources/*"): _SOURCES,
     ("SettlePaymentsRole", "s3:*Object", "StorageDocuments/*"): _GIVEN_BACK,
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,

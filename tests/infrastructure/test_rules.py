@@ -64,10 +64,6 @@ def test_the_rules_pass_with_the_accepted_findings(tmp_path: Path) -> None:
     assert AwsSolutionsChecks().validate_scope(app).success
 
 
-def test_cloudformation_would_accept_the_templates_of_a_local_aws(local: Synthesized) -> None:
-    assert not lint(local, "us-east-1")
-
-
 def test_cloudformation_would_accept_the_templates_of_a_named_deployment(named: Synthesized) -> None:
     """It has everything that an unnamed one has, and a domain's stack."""
     assert not lint(named, "eu-central-1")

@@ -222,7 +222,7 @@ def test_a_stopped_close_is_finished_by_the_next_and_nobody_is_charged_twice(sys
 
 def test_once_a_close_is_paused_or_stopped_nobody_else_is_charged_until_it_goes_on(system: System) -> None:
     period = Period(2024, 4)
-    names = many(system, period, 60, "ended")
+    names = many(system, period, 40, "ended")
     slow = {"rules": [{"provider": "stripe", "endpoint": "payment_intents.*", "fault": "delay", "seconds": 1}]}
     chaos = f"{system.sandbox_url}/_sandbox/chaos"
     httpx.put(chaos, json=slow, trust_env=False).raise_for_status()

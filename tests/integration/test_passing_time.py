@@ -1,4 +1,4 @@
-"""Two weeks pass on the deployed system, for one customer of each kind: schedules, banks, and the records' times."""
+"""Ten days pass on the deployed system, for one customer of each kind: schedules, banks, and the records' times."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def ends(system: System, name: str) -> list[tuple[PaymentState, str]]:
 
 
 @pytest.mark.timeout(900)
-def test_two_weeks_pass(fresh_system: System, pytestconfig: pytest.Config) -> None:
+def test_ten_days_pass(fresh_system: System, pytestconfig: pytest.Config) -> None:
     if pytestconfig.getoption("--endpoint-url"):
         pytest.skip("somebody else's AWS has no clock that can be ahead")
     system = fresh_system
@@ -80,7 +80,7 @@ def test_two_weeks_pass(fresh_system: System, pytestconfig: pytest.Config) -> No
 
     clock(day(3))
     system.add_customer("no-funds")
-    told = clock(day(15))
+    told = clock(day(11))
 
     assert ends(system, "pays") == [(PaymentState.PAID, "01")]
     assert ends(system, "no-funds") == [
@@ -100,11 +100,10 @@ def test_two_weeks_pass(fresh_system: System, pytestconfig: pytest.Config) -> No
         (HoldAction.LIFTED, "03"),
     ]
     reminders = system.runtime.books.month("no-method", PERIOD).reminders
-    assert [f"{reminder.time:%d}" for reminder in reminders] == ["04", "11", "15"][: len(reminders)]
-    assert len(reminders) >= 2
+    assert [f"{reminder.time:%d}" for reminder in reminders] == ["04", "11"]
 
     days = [step["time"][:10] for step in told["steps"] if step["what"] == "collections"]
-    assert days == [day(number) for number in range(3, 15)], "each day once, in order"
+    assert days == [day(number) for number in range(3, 11)], "each day once, in order"
     banks = {step["time"][8:10]: step["settled"] for step in told["steps"] if step["what"] == "providers"}
     assert {number: settled for number, settled in banks.items() if settled} == {
         "04": {"arrived": 2},

@@ -18,7 +18,8 @@ from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
-from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate
 from monthclose.domain.usage import UsageEvent
 
 OCTOBER = Period(2026, 10)

@@ -98,6 +98,8 @@ def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     name = " ".join(part for part in (line["description"], line.get("resource", ""), line.get("period", "")) if part)
     rows = [(f"  {name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
     rows += [(f"    {text}", "", "") for text in line["in_words"]]
+    if line.get("tax_class"):
+        rows.append((f"    tax class {line['tax_class']}", "", ""))
     if line["recomputed_minor"] != line["amount_minor"]:
         rows.append((f"    computed again, it is {amount(line['recomputed_minor'], currency)}: a defect", "", ""))
     events = line["events"]

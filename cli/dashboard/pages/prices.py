@@ -1,4 +1,4 @@
-"""What is charged: prices, fees, discounts, commitments and taxes that hold in a month, for all or for one customer."""
+"""What is charged: the entries of the price book and the taxes that hold in a month, for all or for one customer."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.book import PriceBook, Terms
 from monthclose.domain.pricing.price import Price, overlap
+from monthclose.domain.pricing.special import Commitment, Limit
 from monthclose.domain.tax.tax_table import TaxRule, TaxTable
 
 ENTRIES_A_PAGE = 100
@@ -60,6 +61,7 @@ def show(request: Request) -> Response:
             ("Fees", _fees(book, period, customer)),
             ("Discounts", _discounts(book, period, customer)),
             ("Minimum commitments", _commitments(book, period, customer)),
+            ("Maximums", _limits(book, period, customer)),
         )
         if (entries := _found(found, wanted)[:ENTRIES_A_PAGE])
     ]
@@ -164,12 +166,19 @@ def _discounts(book: PriceBook, period: Period, customer: Customer | None) -> li
 
 def _commitments(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
     terms = _terms(book, period, customer)
-    holding = terms.commitments() if terms else [one for one in book.commitments if period in one.months]
-    say = words.commitment_in_words
-    return [
-        _special(one.id, one.description, say(one), one.currency, one.customers, words.months_in_words(one.months))
-        for one in holding
-    ]
+    holding = terms.commitments() if terms else [one for one in book.commitments if one.schedule.holds_in(period)]
+    return [_scheduled(one, words.commitment_in_words(one)) for one in holding]
+
+
+def _limits(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
+    terms = _terms(book, period, customer)
+    holding = terms.limits() if terms else [one for one in book.limits if one.schedule.holds_in(period)]
+    return [_scheduled(one, words.limit_in_words(one)) for one in holding]
+
+
+def _scheduled(one: Commitment | Limit, what: str) -> Entry:
+    when = words.schedule_in_words(one.schedule)
+    return _special(one.id, one.description, what, one.currency, one.customers, when)
 
 
 def _terms(book: PriceBook, period: Period, customer: Customer | None) -> Terms | None:

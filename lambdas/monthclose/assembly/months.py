@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
+    from monthclose.use_cases.imports.sources import SourceKeeper
     from monthclose.use_cases.invoices.account_papers import AccountPapers
     from monthclose.use_cases.invoices.correct_invoice import Corrector
     from monthclose.use_cases.invoices.draft_batch import BatchDrafter
@@ -94,9 +95,18 @@ class MonthUseCases(CustomerUseCases):
             self.import_lock,
             self.usage_importer,
             self.acts,
+            self.sources,
+            lambda: self.ports.column_files,  # importing what reads them takes a while
             settings.drop,
             settings.max_rejected_percent,
         )
+
+    @cached_property
+    def sources(self) -> SourceKeeper:
+        """Keeps the sources of imported files."""
+        from monthclose.use_cases.imports.sources import SourceKeeper
+
+        return SourceKeeper(self.ports.documents)
 
     @cached_property
     def lane_loader(self) -> LaneLoader:

@@ -6,7 +6,7 @@ The rounding rule of the product: arithmetic is exact; a line is rounded once, h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import (
     Clamped,
@@ -163,3 +163,18 @@ class Money:
         for amount in amounts:
             total += amount
         return total
+
+
+def shared_out(target: int, exact: Sequence[Fraction]) -> list[int]:
+    """Round shares to whole numbers that sum to a target: each down, then the largest remainders up.
+
+    Rounding what the target comes from may move it by more than the remainders explain: then once more around, or back.
+    """
+    floors = [share.numerator // share.denominator for share in exact]
+    lost = [share - floor for share, floor in zip(exact, floors, strict=True)]
+    order = sorted(range(len(floors)), key=lambda place: (-lost[place], place))
+    around, more = divmod(target - sum(floors), len(floors))
+    shares = [floor + around for floor in floors]
+    for place in order[:more]:
+        shares[place] += 1
+    return shares

@@ -20,6 +20,8 @@ CARRIED_AMOUNT = "the amount that {period} carried over"
 ADJUSTED = "{description}, adjustment for {period}"
 BILLED_BEFORE = "{description}, already billed on {numbers}"
 COMMITTED = "Minimum commitment {name}"
+OVERAGE = "{description}, overage"
+LIMITED = "Maximum {name}"
 CREDITED = "Credit on invoice {number}"
 GRANTED = {
     "Promotional credit": ("Promotional credit, valid until {day}", "Promotional credit granted on {day}"),
@@ -30,6 +32,7 @@ GRANTED = {
 
 PHRASES = (
     *(OWN_CREDIT, CARRIED_OVER, EARLIER_MONTHS, MONTH, CARRIED_AMOUNT, ADJUSTED, BILLED_BEFORE, COMMITTED, CREDITED),
+    *(OVERAGE, LIMITED),
     *(phrase for both in GRANTED.values() for phrase in both),
 )
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"

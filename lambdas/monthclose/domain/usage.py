@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from monthclose.domain.period import Period
 
+type Attributes = tuple[tuple[str, str], ...]
+"""What is said of an event beside its resource, as names and values, sorted by name: `(("region", "eu"),)`."""
+
 
 class EventKey(NamedTuple):
     """What identifies an event: ids are unique within a customer's month."""
@@ -40,6 +43,8 @@ class UsageEvent:
         When it was stored; None: before anybody took that down.
     replaced_by, replaced_at
         The event that corrected this one, and when; it stays stored, for what was billed before.
+    attributes : tuple
+        What prices may tell apart: a region, a tier; see `Attributes`.
     """
 
     event_id: str
@@ -54,6 +59,7 @@ class UsageEvent:
     received_at: datetime | None = None
     replaced_by: str = ""
     replaced_at: datetime | None = None
+    attributes: Attributes = ()
 
     @property
     def key(self) -> EventKey:
@@ -79,6 +85,7 @@ def _said(event: UsageEvent) -> tuple[object, ...]:
         event.description,
         event.resource,
         event.replaces,
+        event.attributes,
     )
 
 

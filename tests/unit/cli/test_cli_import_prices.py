@@ -46,6 +46,65 @@ def test_a_discount_for_a_fee_is_refused_with_file_and_entry_whichever_file_the_
     monthclose("import", "prices", path)
 
 
+MACHINE = '[[prices]]\nsku = "vm"\ncurrency = "USD"\nunit_price = 1\n'
+SUPPORT = '[[fees]]\nid = "support"\ncurrency = "USD"\nmonthly_fee = 9\n'
+AT_MOST = '[[limits]]\nid = "max"\ncurrency = "USD"\nmaximum = 100\n'
+AT_LEAST = '[[commitments]]\nid = "min"\ncurrency = "USD"\namount = 120\n'
+
+
+@pytest.mark.parametrize(
+    ("entries", "mistake"),
+    [
+        (
+            AT_MOST + 'skus = ["support"]\n',
+            'limits[1] "max": its skus name "support", which is a fee, not a SKU of the price book; fees belong in '
+            "fees, or give the fee another id if usage has this SKU",
+        ),
+        (AT_MOST + 'fees = ["vm"]\n', 'limits[1] "max": the price book has no fee "vm"'),
+        (AT_LEAST + 'fees = ["vm"]\n', 'commitments[1] "min": the price book has no fee "vm"'),
+        (
+            AT_MOST + 'skus = ["vm"]\nper_resource = true\n',
+            'limits[1] "max": it is per resource, but "vm" is not priced by resource in USD: give its prices '
+            "per_resource = true",
+        ),
+        (
+            AT_MOST + AT_LEAST + 'customers = ["acme"]\n',
+            'commitments "min" and limits "max": at least 120 and at most 100 USD for everything: change one of them',
+        ),
+        (
+            AT_MOST + 'customers = ["acme"]\nskus = ["vm"]\n' + AT_LEAST + 'skus = ["vm"]\n',
+            'commitments "min" and limits "max": at least 120 and at most 100 USD for vm: change one of them',
+        ),
+    ],
+)
+def test_a_limit_or_commitment_that_cannot_be_meant_is_refused(
+    monthclose: Command, tmp_path: Path, entries: str, mistake: str
+) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(MACHINE + SUPPORT)
+    monthclose("import", "prices", path)
+    path.write_text(entries)
+    assert mistake in " ".join(monthclose("import", "prices", path, exit_code=2).stderr.split())
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        AT_MOST + 'customers = ["acme"]\n' + AT_LEAST + 'customers = ["bolt"]\n',
+        AT_MOST + 'until = "2026-10"\n' + AT_LEAST + 'from = "2026-10"\n',
+        AT_MOST + AT_LEAST + 'term = "year"\ncalendar = true\n',
+        AT_MOST + 'skus = ["vm"]\n' + AT_LEAST,
+    ],
+)
+def test_a_minimum_may_be_more_than_the_maximum_of_something_else(
+    monthclose: Command, tmp_path: Path, entries: str
+) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(MACHINE + entries)
+    result = monthclose("import", "prices", path)
+    assert "1 limit (1 new)" in result.stdout
+
+
 def test_a_misspelt_column_is_named_beside_the_field_that_is_missing(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_text("sku,currency,price\na,USD,1\n")

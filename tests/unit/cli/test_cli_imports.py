@@ -203,8 +203,8 @@ def test_rejects_run_no_formula_in_a_spreadsheet(monthclose: Command, usage_file
     [
         (b"", "is empty"),
         (b"   \n\n", "is empty"),
-        (b"PK\x03\x04zip", "is a zip file or a spreadsheet"),
-        (b"PAR1\x00", "is a Parquet file"),
+        (b"PK\x03\x04zip", "is a broken zip file"),
+        (b"PAR1\x00", "is a broken Parquet file"),
         (b"a,b\x00\x01", "is not text"),
         (b"\x1f\x8bbroken", "is a broken gzip file"),
         (b'[{"customer_id": "a"}]', "is one JSON array"),

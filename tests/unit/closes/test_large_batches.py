@@ -56,9 +56,9 @@ def batch_of(world: World, customers: int) -> Batch:
 
 
 def test_the_memory_of_a_batch_is_that_of_a_portion_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    most = 256 * KB  # in place of 16 MB
+    most = 128 * KB  # in place of 16 MB
     monkeypatch.setattr(generate_invoices, "MOST_BYTES", most)
-    world = World(usage=ManyServers(servers=100), documents=Sizes())
+    world = World(usage=ManyServers(servers=50), documents=Sizes())
     batch = batch_of(world, 100)
     tracemalloc.start()
     try:

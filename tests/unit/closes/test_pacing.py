@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -21,9 +22,15 @@ from tests.cutting import cut_into_batches
 from tests.world import OCTOBER, World
 
 
+@cache
+def alike(customers: int) -> list[Batch]:
+    """Cut customers of whom the same is expected into batches."""
+    return cut_into_batches(Planned(f"c{n:07}", "stripe", 0) for n in range(customers))
+
+
 def writes_by_second(customers: int, expected: int) -> Counter[int]:
     """Write units of the billing table: the Map starts a hundred batches a second, and a batch takes ten seconds."""
-    batches = cut_into_batches(Planned(f"c{n:07}", "stripe", 0) for n in range(customers))
+    batches = alike(customers)
     used = Counter[int]()
     for number, (batch, wait) in enumerate(zip(batches, waits(batches, expected), strict=True)):
         begun = number // 100 + wait

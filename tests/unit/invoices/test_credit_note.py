@@ -33,7 +33,8 @@ from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import PaymentState
-from monthclose.domain.tax.tax import Taxation, TaxRate, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Taxable, Taxation, TaxRate
 from tests.unit.any import OCTOBER, TODAY, a_customer, a_grant, a_payment, an_entry, an_invoice, any_document
 
 PLACE = DocumentPlace("key", 0, 1, "hash")
@@ -171,7 +172,7 @@ def a_small_document(draw: st.DrawFn) -> InvoiceDocument:
     minor, percents = draw(st.integers(1, 999)), draw(st.lists(st.integers(1, 300), max_size=2))
     rates = tuple(TaxRate(f"tax {index}", Decimal(tenths) / 10) for index, tenths in enumerate(percents))
     inclusive = draw(st.booleans())
-    sums = taxed([usd(minor)], Taxation(rates, inclusive), "USD")
+    sums = taxed([Taxable(usd(minor))], Taxation(rates, inclusive), "USD")
     line = DocumentLine("x", "X", Decimal(1), minor)
     untaxed = InvoiceDocument("", OCTOBER, TODAY, "USD", Seller("Example"), Buyer("C-1", "Ada"), (line,), minor)
     return untaxed.with_taxes(sums, inclusive=inclusive)

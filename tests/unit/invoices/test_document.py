@@ -18,7 +18,8 @@ from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import LineKind
-from monthclose.domain.tax.tax import UNTAXED, Taxation, TaxRate, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import UNTAXED, Taxation, TaxRate
 from tests.unit.any import OCTOBER, TODAY, any_document
 
 STEPS = (

@@ -12,7 +12,8 @@ from monthclose.domain.invoices.document import amounts_of
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.period import Period
-from monthclose.domain.tax.tax import Taxation, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Taxation
 from monthclose.errors import ConflictError
 from monthclose.ports.documents import Paper
 from monthclose.settings import CloseSettings

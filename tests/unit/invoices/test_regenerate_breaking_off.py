@@ -227,7 +227,7 @@ ACTIONS = st.one_of(
 
 
 @pytest.mark.long
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(method=st.sampled_from(["ok", "ok", "declined"]), actions=st.lists(ACTIONS, min_size=2, max_size=9))
 def test_after_any_sequence_both_months_books_tie(method: str, actions: list[tuple[str, int]]) -> None:
     world = closed(method)

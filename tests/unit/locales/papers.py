@@ -32,9 +32,16 @@ def _amounts(**numbers: str) -> Step:
 
 
 _DAY, _MONTH = 86_400, 31 * 86_400
+_TERM = {"earlier": "5", "first": "2026-07", "last": "2026-09"}
 STEPS: tuple[Step, ...] = (
     *(_amounts(kind="measured", how=how.replace("_", "-"), quantity="1234.5") for how in Aggregation),
     _amounts(kind="shared", how="max", whole="20", quantity="5"),
+    *(
+        _amounts(kind="buckets", bucket=bucket, within="max", how="sum", quantity="744")
+        for bucket in ("minute", "5_minutes", "15_minutes", "hour", "day")
+    ),
+    _amounts(kind="percentile", bucket="hour", within="sum", percentile="95", quantity="433"),
+    _amounts(kind="opening", size="20"),
     _amounts(kind="allowance", free="10", quantity="12.5", billable="2.5"),
     _amounts(kind="units", quantity="1234.5", unit_price="0.01"),
     _amounts(kind="tier", **{"from": "0"}, up_to="1000", quantity="1000", unit_price="0.01"),
@@ -49,9 +56,18 @@ STEPS: tuple[Step, ...] = (
     _amounts(kind="discount", percent="10", of="125"),
     _amounts(kind="discount_amount", off="5", of="125"),
     _amounts(kind="true_up", committed="100", reached="87.5"),
+    _amounts(kind="term_true_up", committed="100", reached="87.5", **_TERM),
+    _amounts(kind="term_part", whole="300", seconds=str(_DAY), of_seconds=str(_MONTH), part="9.68"),
+    _amounts(kind="overage", committed="80", reached="87.5", factor="1.2"),
+    _amounts(kind="term_overage", committed="80", reached="87.5", factor="1.2", **_TERM),
+    _amounts(kind="maximum", limit="80", reached="87.5"),
+    _amounts(kind="term_maximum", limit="80", reached="87.5", **_TERM),
+    _amounts(kind="maximum_part", limit="80", reached="87.5", off="2.5"),
+    _amounts(kind="term_maximum_part", limit="80", reached="87.5", off="2.5", **_TERM),
     _amounts(kind="priced_again", value="12.5", period="2026-09"),
     _amounts(kind="billed", value="12.5", invoice="INV-00000007"),
     _amounts(kind="carried", value="12.5", period="earlier months"),
+    _amounts(kind="tax_share", share="12.5"),
 )
 """A step of each kind, in each of its wordings."""
 

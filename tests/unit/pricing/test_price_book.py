@@ -255,5 +255,5 @@ def test_a_missing_field_never_makes_another_field_of_the_example_unknown() -> N
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     with pytest.raises(PriceBookError) as refused:
         book(re.sub(r"^(sku|id) = .*$", "", example, flags=re.MULTILINE))
-    assert len(refused.value.mistakes) == 7
+    assert len(refused.value.mistakes) == len(re.findall(r"^(?:sku|id) = ", example, flags=re.MULTILINE)) > 0
     assert all(mistake.endswith(" is missing") for mistake in refused.value.mistakes)

@@ -1,7 +1,8 @@
-"""The table of hand-worked examples: what each pricing model charges for a month's usage."""
+"""The tables of hand-worked examples, `*examples*.toml`: what each pricing model charges for a month's usage."""
 
 import random
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,8 @@ from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import OCTOBER
 
-EXAMPLES = tomllib.loads(Path(__file__).with_name("pricing_examples.toml").read_text())["example"]
+FILES = sorted(Path(__file__).parent.glob("*examples*.toml"))
+EXAMPLES = [example for file in FILES for example in tomllib.loads(file.read_text())["example"]]
 
 
 def book_of(example: dict[str, Any]) -> PriceBook:
@@ -32,11 +34,14 @@ def book_of(example: dict[str, Any]) -> PriceBook:
 
 
 def events_of(example: dict[str, Any]) -> list[UsageEvent]:
-    usual = ("1", "", "2026-10-05")
+    usual: tuple[Any, ...] = ("1", "", "2026-10-05", {})
     padded = [(*given, *usual[len(given) :]) for given in example["events"]]
     return [
-        UsageEvent(f"e{number}", "C-1", "sku", Decimal(quantity), at(time), None, "", resource)
-        for number, (quantity, resource, time) in enumerate(padded)
+        replace(
+            UsageEvent(f"e{number}", "C-1", "sku", Decimal(quantity), at(time), None, "", resource),
+            attributes=tuple(sorted(attributes.items())),
+        )
+        for number, (quantity, resource, time, attributes) in enumerate(padded)
     ]
 
 

@@ -8,15 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monthclose.domain.money import Money
-from monthclose.domain.tax.tax import UNTAXED, Taxation, TaxCategory, TaxRate, net_amounts, taxed
+from monthclose.domain.tax.computing import net_amounts, taxed
+from monthclose.domain.tax.tax import UNTAXED, Taxable, Taxation, TaxCategory, TaxRate
 
 
 def rates(*percents: str, inclusive: bool = False) -> Taxation:
     return Taxation(tuple(TaxRate(f"Tax {n}", Decimal(p)) for n, p in enumerate(percents)), inclusive)
 
 
-def euros(*minor: int) -> list[Money]:
-    return [Money(m, "EUR") for m in minor]
+def euros(*minor: int) -> list[Taxable]:
+    return [Taxable(Money(m, "EUR")) for m in minor]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_taxes_are_taken_out_of_gross_prices(lines: list[int], percents: list[st
 
 @pytest.mark.parametrize(("currency", "base", "tax"), [("JPY", 1005, 101), ("KWD", 1005, 101), ("EUR", 1005, 101)])
 def test_taxes_are_rounded_to_the_currencys_own_minor_unit(currency: str, base: int, tax: int) -> None:
-    assert taxed([Money(base, currency)], rates("10"), currency).lines[0].amount == Money(tax, currency)
+    assert taxed([Taxable(Money(base, currency))], rates("10"), currency).lines[0].amount == Money(tax, currency)
 
 
 def test_without_a_table_the_total_is_the_sum_of_the_lines() -> None:
@@ -121,7 +122,7 @@ def test_the_order_of_the_lines_and_splitting_one_change_no_tax(
 @given(st.lists(MINOR, max_size=30), PERCENTS)
 def test_net_lines_sum_to_the_net_and_are_close_to_their_share(lines: list[int], percents: list[Decimal]) -> None:
     taxation = rates(*map(str, percents), inclusive=True)
-    nets = net_amounts(euros(*lines), taxation, "EUR")
+    nets = net_amounts(euros(*lines), taxed(euros(*lines), taxation, "EUR").lines, inclusive=True)
     assert sum(net.minor for net in nets) == taxed(euros(*lines), taxation, "EUR").net.minor or not lines
     ratio = Fraction(100) / (100 + sum(map(Fraction, percents)))
     for gross, net in zip(lines, nets, strict=True):

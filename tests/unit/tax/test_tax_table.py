@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
+from monthclose.domain.tax.reading import new_tax_table, read_tax_table
 from monthclose.domain.tax.tax import UNTAXED, Taxation, TaxCategory
-from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable, new_tax_table, read_tax_table
+from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable
 
 TABLE = """
 seller = "DE"

@@ -7,7 +7,8 @@ from functools import lru_cache
 from monthclose.adapters.aws.s3 import S3Documents
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.pricing.reading import read_book
-from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable, new_tax_table, read_tax_table
+from monthclose.domain.tax.reading import new_tax_table, read_tax_table
+from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable
 from monthclose.names import PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX
 from monthclose.ports import Taxes
 

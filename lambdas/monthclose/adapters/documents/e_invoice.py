@@ -4,18 +4,21 @@ factur-x writes the XML from the standard's business terms (BT-…), checks it a
 Nothing here uses the network.
 """
 
+from __future__ import annotations
+
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from monthclose.adapters.documents.legible import MISSING, everywhere
 from monthclose.adapters.documents.view import HEADINGS
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument, amounts_of
-from monthclose.domain.invoices.document_parts import Buyer, DocumentLine, Seller
+from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
+from monthclose.domain.invoices.document_parts import DocumentLine
 from monthclose.domain.money import EXACT, Money, exponent
-from monthclose.domain.tax.tax import EU, Taxation, TaxCategory, TaxLine, net_amounts
+from monthclose.domain.tax.tax import EU, TaxCategory, TaxLine
 from monthclose.locales import ENGLISH, locale_for
 
 _LEVEL = "en16931"
@@ -36,6 +39,18 @@ _CREDIT_TRANSFER = "30"  # UNTDID 4461
 _MOST_DECIMALS = 2
 """Of amounts, by BR-DEC-01 and the rules after it."""
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class _Vat(NamedTuple):
+    """A category of VAT and its rate in percent; outside the scope there is none."""
+
+    category: TaxCategory
+    rate: str | None
+
+    @classmethod
+    def of(cls, tax: TaxLine) -> _Vat:
+        outside = tax.rate.category is TaxCategory.OUTSIDE_SCOPE
+        return cls(tax.rate.category, None if outside else _plain(tax.rate.percent))
 
 
 class FacturX:
@@ -100,14 +115,12 @@ def _for_xml(text: str) -> str:
 
 def _terms(document: InvoiceDocument) -> dict[str, Any]:
     """Fill in the standard's business terms. A credit note's amounts are positive."""
-    tax = _the_tax(document)
-    _check_parties(document, tax)
+    vats = _vats(document)
+    _check_parties(document)
     sign = -1 if document.kind is DocumentKind.CREDIT_NOTE else 1
-    taxation = Taxation(tuple(line.rate for line in document.taxes), document.prices_include_tax)
-    amounts = amounts_of(document.lines, document.discounts, document.currency)
-    nets = [sign * money.minor for money in net_amounts(amounts, taxation, document.currency)]
+    nets = [sign * net for net in document.net_items]
     line_nets, deductions = nets[: len(document.lines)], nets[len(document.lines) :]
-    charges = list(zip(document.discounts, deductions, strict=True))
+    charges = list(zip(document.discounts, deductions, vats[len(document.lines) :], strict=True))
     period = document.period
     last_day = (period.end - timedelta(days=1)).date()  # a month's services are delivered at its end
 
@@ -136,14 +149,14 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
         "BT-115": amount(sign * document.due_minor),
         "BG-1": [{"BT-22": note} for note in document.notes],
         "BG-3": [{"BT-25": number} for number in (document.corrects, document.replaces) if number],
-        "BG-4": _seller(document.seller, tax),
-        "BG-7": _buyer(document.customer, tax),
-        "BG-20": [_charge(d.description, amount(-minor), tax) for d, minor in charges if minor < 0],
-        "BG-21": [_charge(d.description, amount(minor), tax) for d, minor in charges if minor > 0],
-        "BG-23": [_breakdown(tax, amount(sign * tax.base.minor), amount(sign * tax.amount.minor))],
+        "BG-4": _seller(document),
+        "BG-7": _buyer(document),
+        "BG-20": [_charge(d.description, amount(-minor), vat) for d, minor, vat in charges if minor < 0],
+        "BG-21": [_charge(d.description, amount(minor), vat) for d, minor, vat in charges if minor > 0],
+        "BG-23": [_breakdown(vat, taxes, document, sign) for vat, taxes in _by_vat(document).items()],
         "BG-25": [
-            _line(str(number), line, net, document, tax, sign)
-            for number, (line, net) in enumerate(zip(document.lines, line_nets, strict=True), 1)
+            _line(str(number), line, net, document, vat, sign)
+            for number, (line, net, vat) in enumerate(zip(document.lines, line_nets, vats, strict=False), 1)
         ],
     }
     if document.seller.iban and sign * document.due_minor > 0:
@@ -153,7 +166,7 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
 
 
 def _line(
-    number: str, line: DocumentLine, net_minor: int, document: InvoiceDocument, tax: TaxLine, sign: int
+    number: str, line: DocumentLine, net_minor: int, document: InvoiceDocument, vat: _Vat, sign: int
 ) -> dict[str, Any]:
     """Write a line. If quantity x price isn't its net amount (tiers, gross prices), it is one piece at that amount."""
     exact = _is_product(line, document)
@@ -175,8 +188,8 @@ def _line(
         "BT-131": _amount(net_minor, document.currency),
         "BT-133": section.cost_centre if section else "",
         "BT-146": price,
-        "BT-151": tax.rate.category.value,
-        "BT-152": _rate(tax),
+        "BT-151": vat.category.value,
+        "BT-152": vat.rate,
         "BT-153": line.description or line.sku,
         "BT-155": line.sku,
     }
@@ -191,28 +204,31 @@ def _is_product(line: DocumentLine, document: InvoiceDocument) -> bool:
     return Money.rounded(product, document.currency).minor == line.amount_minor
 
 
-def _breakdown(tax: TaxLine, base: str, amount: str) -> dict[str, Any]:
+def _breakdown(vat: _Vat, taxes: Sequence[TaxLine], document: InvoiceDocument, sign: int) -> dict[str, Any]:
+    """Put together what has the same category and rate: the standard has one breakdown for them."""
+    notes = dict.fromkeys(tax.rate.note for tax in taxes if tax.rate.note)
     terms = {
-        "BT-116": base,
-        "BT-117": amount,
-        "BT-118": tax.rate.category.value,
-        "BT-119": _rate(tax),
-        "BT-120": tax.rate.note,
+        "BT-116": _amount(sign * sum(tax.base.minor for tax in taxes), document.currency),
+        "BT-117": _amount(sign * sum(tax.amount.minor for tax in taxes), document.currency),
+        "BT-118": vat.category.value,
+        "BT-119": vat.rate,
+        "BT-120": " ".join(notes),
     }
     return {name: value for name, value in terms.items() if value not in ("", None)}
 
 
-def _charge(reason: str, amount: str, tax: TaxLine) -> dict[str, Any]:
+def _charge(reason: str, amount: str, vat: _Vat) -> dict[str, Any]:
     terms = {
         "amount": amount,
         "reason": reason,
-        "vat_category_code": tax.rate.category.value,
-        "vat_rate": _rate(tax),
+        "vat_category_code": vat.category.value,
+        "vat_rate": vat.rate,
     }
     return {name: value for name, value in terms.items() if value is not None}
 
 
-def _seller(seller: Seller, tax: TaxLine) -> dict[str, Any]:
+def _seller(document: InvoiceDocument) -> dict[str, Any]:
+    seller = document.seller
     contact = {"name": seller.name, "phone": seller.phone, "email": seller.email}
     return _party(
         name=seller.name,
@@ -220,19 +236,20 @@ def _seller(seller: Seller, tax: TaxLine) -> dict[str, Any]:
         country_code=seller.country,
         postcode=seller.postcode,
         city=seller.city,
-        vat_identifier=_vat_id(seller.tax_id, tax),
+        vat_identifier=_vat_id(seller.tax_id, document),
         legal_identifier=seller.registration or seller.tax_id,
         contacts=[{name: value for name, value in contact.items() if value}],
     )
 
 
-def _buyer(buyer: Buyer, tax: TaxLine) -> dict[str, Any]:
+def _buyer(document: InvoiceDocument) -> dict[str, Any]:
+    buyer = document.customer
     return _party(
         name=buyer.name,
         address=buyer.address,
         country_code=buyer.country.upper(),
         country_subdivision=buyer.region,
-        vat_identifier=_vat_id(buyer.tax_id, tax) if buyer.country.upper() in EU else "",
+        vat_identifier=_vat_id(buyer.tax_id, document) if buyer.country.upper() in EU else "",
         identifiers={None: buyer.customer_id},
         contacts=[{"name": buyer.contact}] if buyer.contact else [],
     )
@@ -245,42 +262,75 @@ def _party(*, address: tuple[str, ...], **values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def _vat_id(tax_id: str, tax: TaxLine) -> str:
-    return "" if tax.rate.category is TaxCategory.OUTSIDE_SCOPE else tax_id  # BR-O-02 forbids it
+def _vat_id(tax_id: str, document: InvoiceDocument) -> str:
+    return "" if TaxCategory.OUTSIDE_SCOPE in _categories(document) else tax_id  # BR-O-02 forbids it
 
 
-def _the_tax(document: InvoiceDocument) -> TaxLine:
-    if len(document.taxes) != 1:
-        count = f"{len(document.taxes)} taxes" if document.taxes else "no tax line (is there a tax table?)"
-        raise UserMistakeError(
-            f"{document.number} has {count}; an EN 16931 invoice has exactly one VAT rate, or one reason for charging "
-            "none"
-        )
+def _vats(document: InvoiceDocument) -> list[_Vat]:
+    """Find the VAT of each line, and then of each discount.
+
+    Raises
+    ------
+    UserMistakeError
+        A line has none, or several.
+    """
     if exponent(document.currency) > _MOST_DECIMALS:
         raise UserMistakeError(
             f"{document.number} is in {document.currency}; EN 16931 writes amounts with two decimals"
         )
-    return document.taxes[0]
+    on_each = [document.taxes_on(item.tax_class) for item in document.items] or [document.taxes]
+    for taxes in on_each:
+        if len(taxes) != 1:
+            count = f"{len(taxes)} taxes on a line" if taxes else "no tax line (is there a tax table?)"
+            raise UserMistakeError(
+                f"{document.number} has {count}; a line of an EN 16931 invoice has exactly one VAT rate, or one reason "
+                "for charging none"
+            )
+    for vat, of_it in _by_vat(document).items():
+        _check_sums(document, vat, of_it)
+    if TaxCategory.OUTSIDE_SCOPE in (categories := _categories(document)) and len(categories) > 1:
+        raise UserMistakeError(
+            f"{document.number} has lines outside the scope of VAT beside others; EN 16931 (BR-O-11) has no invoice "
+            "with both"
+        )
+    return [_Vat.of(tax) for (tax,) in on_each]
 
 
-def _check_parties(document: InvoiceDocument, tax: TaxLine) -> None:
-    seller, buyer = document.seller, document.customer
+def _by_vat(document: InvoiceDocument) -> dict[_Vat, list[TaxLine]]:
+    found: dict[_Vat, list[TaxLine]] = {}
+    for tax in document.taxes:
+        found.setdefault(_Vat.of(tax), []).append(tax)
+    return found
+
+
+def _categories(document: InvoiceDocument) -> set[TaxCategory]:
+    return {tax.rate.category for tax in document.taxes}
+
+
+def _check_sums(document: InvoiceDocument, vat: _Vat, taxes: Sequence[TaxLine]) -> None:
+    """Refuse what rounding by line took too far from base x rate: BR-CO-17 is checked to one unit of the currency."""
+    base, amount = sum(tax.base.major for tax in taxes), sum(tax.amount.major for tax in taxes)
+    if abs(amount - base * taxes[0].rate.percent / 100) > 1:
+        raise UserMistakeError(
+            f"the taxes of {document.number} were rounded line by line, and the {vat.rate} % are more than 1 "
+            f"{document.currency} from {vat.rate} % of their sum; EN 16931 (BR-CO-17) does not allow that"
+        )
+
+
+def _check_parties(document: InvoiceDocument) -> None:
+    seller, buyer, categories = document.seller, document.customer, _categories(document)
     missing = {
         "the company's country (cdk.json: company.country)": len(seller.country) == 2,
         "the company's tax_id or registration (cdk.json: company)": seller.tax_id or seller.registration,
         "the customer's country as two letters (ISO 3166)": len(buyer.country) == 2,
     }
-    if tax.rate.category is not TaxCategory.OUTSIDE_SCOPE:
+    if TaxCategory.OUTSIDE_SCOPE not in categories:
         missing["the company's tax_id (cdk.json: company.tax_id)"] = seller.tax_id
-    if tax.rate.category is TaxCategory.REVERSE_CHARGE:
+    if TaxCategory.REVERSE_CHARGE in categories:
         missing["the customer's tax_id"] = buyer.tax_id
     for what, there in missing.items():
         if not there:
             raise UserMistakeError(f"to write {document.number} as an EN 16931 invoice, add {what}")
-
-
-def _rate(tax: TaxLine) -> str | None:
-    return None if tax.rate.category is TaxCategory.OUTSIDE_SCOPE else _plain(tax.rate.percent)
 
 
 def _amount(minor: int, currency: str) -> str:

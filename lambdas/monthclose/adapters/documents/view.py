@@ -115,9 +115,17 @@ class _Page(Sheet):
 
     def _details(self, line: DocumentLine) -> list[str]:
         sku, period = line.sku if line.sku != line.description else "", self.said(line.period)
-        names = given(sku, line.resource, period, *self._span(line))
+        names = given(sku, line.resource, period, *self._span(line), self._rates(line))
         explained = line.explained(self.locale) if self.language else line.explanation
         return [soft(text) for text in given(" · ".join(names), *explained)]
+
+    def _rates(self, line: DocumentLine) -> str:
+        """Name the taxes of a line, where not all lines have the same."""
+        taxes = self.document.taxes_on(line.tax_class) if any(tax.classes for tax in self.document.taxes) else ()
+        return ", ".join(f"{tax.rate.name} {self._percent(tax)}" for tax in taxes)
+
+    def _percent(self, tax: TaxLine) -> str:
+        return self.locale.percent(tax.rate.percent).replace("-", MINUS)
 
     def _span(self, line: DocumentLine) -> list[str]:
         """Say which part of its month a line covers; the end is exclusive, so the day before is the last one."""
@@ -145,7 +153,7 @@ class _Page(Sheet):
         return [*sums, *(self.sum_of(self.said(c.description), c.amount_minor) for c in document.credits)]
 
     def _tax_label(self, tax: TaxLine) -> str:
-        rate, base = self.locale.percent(tax.rate.percent).replace("-", MINUS), self.amount(tax.base.minor)
+        rate, base = self._percent(tax), self.amount(tax.base.minor)
         return self.say("{name} {rate} on {base}", name=soft(tax.rate.name), rate=rate, base=base)
 
     def _due(self) -> dict[str, Any]:

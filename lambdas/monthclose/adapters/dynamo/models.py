@@ -101,6 +101,7 @@ class CustomerItem(Model):
     held_by = UnicodeAttribute(default="")
     last_invoiced_minor = NumberAttribute(default=0)
     carried_minor = NumberAttribute(default=0)
+    carried_by_class = JSONAttribute(default=dict)
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
     payers = JSONAttribute(null=True)
@@ -128,6 +129,8 @@ class UsageItem(Model):
     """ISO 8601: cheaper to read than the library's times, and every event of a month is read."""
     replaced_by = UnicodeAttribute(null=True)
     replaced_at = UnicodeAttribute(null=True)
+    attributes = UnicodeAttribute(null=True)
+    """A JSON object of texts."""
 
 
 class BillingItem(Model):

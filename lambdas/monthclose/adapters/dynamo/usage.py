@@ -1,5 +1,6 @@
 """Usage events, in the usage table."""
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -59,6 +60,7 @@ def _event(item: UsageItem, customer_id: str) -> UsageEvent:
         received_at=_time(item.received_at),
         replaced_by=item.replaced_by or "",
         replaced_at=_time(item.replaced_at),
+        attributes=tuple(sorted(json.loads(item.attributes).items())) if item.attributes else (),
     )
 
 
@@ -76,6 +78,7 @@ def _item(event: UsageEvent) -> UsageItem:
         received_at=_text(event.received_at),
         replaced_by=event.replaced_by or None,
         replaced_at=_text(event.replaced_at),
+        attributes=json.dumps(dict(event.attributes), ensure_ascii=False) if event.attributes else None,
     )
 
 

@@ -106,6 +106,8 @@ class Customer:
         Total of their latest invoice: the plan expects a similar one, and charges large ones first.
     carried_minor : int
         Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
+    carried_by_class : mapping
+        What of them has a tax class, by class; the rest has none.
     dead_address : str
         The e-mail addresses that take no e-mails of ours, with spaces between them: one bounced for good, or its reader
         complained. An import of other addresses ends that.
@@ -146,6 +148,7 @@ class Customer:
     held_by: str = ""
     last_invoiced_minor: int = 0
     carried_minor: int = 0
+    carried_by_class: Mapping[str, int] = field(default_factory=dict)
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
     payers: tuple[tuple[str, str], ...] = ()

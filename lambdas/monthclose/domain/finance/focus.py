@@ -19,7 +19,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from monthclose.domain.finance.customer import CustomerBooks
-from monthclose.domain.finance.revenue import net_of_lines
 from monthclose.domain.finance.taxes import document_taxes
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
 from monthclose.domain.invoices.document_parts import DocumentLine
@@ -57,6 +56,8 @@ _CHARGES = {
     LineKind.FEE: (Category.USAGE, Frequency.RECURRING),
     LineKind.DISCOUNT: (Category.CREDIT, Frequency.RECURRING),
     LineKind.COMMITMENT: (Category.ADJUSTMENT, Frequency.RECURRING),
+    LineKind.OVERAGE: (Category.ADJUSTMENT, Frequency.RECURRING),
+    LineKind.MAXIMUM: (Category.CREDIT, Frequency.RECURRING),
     LineKind.BILLED: (Category.ADJUSTMENT, Frequency.ONE_TIME),
     LineKind.CARRIED: (Category.ADJUSTMENT, Frequency.ONE_TIME),
 }
@@ -114,7 +115,7 @@ def _rows(document: InvoiceDocument, period: Period) -> Iterator[dict[str, str]]
         DocumentLine("", d.description, Decimal(1), d.amount_minor, kind="discount") for d in document.discounts
     ]
     lines = [*document.lines, *discounts]
-    for line, minor in zip(lines, net_of_lines(document), strict=True):
+    for line, minor in zip(lines, document.net_items, strict=True):
         yield _document(document, period) | _charge(_Line(document, line, minor))
     for tax in document_taxes(document):
         text = f"{tax.name} {tax.percent} % on {Money(tax.taxable_minor, document.currency)}"

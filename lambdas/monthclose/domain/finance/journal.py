@@ -10,8 +10,8 @@ An account is named by what our ledger says, and more: `clearing/stripe`, `reven
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.domain.register.tables import Row
+from monthclose.domain.tax.tax import TaxLine
 
 UNKNOWN = "unknown"
 """Part of the name of an account whose document cannot be read."""
@@ -100,7 +101,7 @@ def sides_of(entry: Entry, month: CustomerMonth, documents: Mapping[str, Invoice
             case Account.TAX:
                 sides += _tax_sides(document, leg.minor)
             case Account.REVENUE:
-                sides.append(Side(_revenue_account(document), leg.minor))
+                sides += _revenue_sides(document, leg.minor)
             case Account.CLEARING:
                 sides.append(Side(f"{leg.account}/{_provider(entry, month)}", leg.minor))
             case _:
@@ -119,15 +120,28 @@ def _document_of(month: CustomerMonth, entry: Entry) -> str:
     return invoice.number if invoice else ""
 
 
-def _revenue_account(document: InvoiceDocument | None) -> str:
+def _revenue_sides(document: InvoiceDocument | None, minor: int) -> list[Side]:
+    """Share the leg among what is taxed alike, as the document says."""
     if document is None:
-        return f"{Account.REVENUE}/{UNKNOWN}"
+        return [Side(f"{Account.REVENUE}/{UNKNOWN}", minor)]
     place = jurisdiction(document.customer.country, document.customer.region) or UNKNOWN
-    rates = [tax.rate for tax in document.taxes]
-    percent = sum((rate.percent for rate in rates), Decimal(0))
-    untaxed = CATEGORY_IN_WORDS[rates[0].category] if rates else UNTAXED
-    treatment = f"{percent.normalize(EXACT):f}" if percent else untaxed
-    return f"{Account.REVENUE}/{place}/{treatment}"
+    treatments = document.treatments
+    if len(treatments) < 2:
+        return [Side(f"{Account.REVENUE}/{place}/{_rate(document.taxes)}", minor)]
+    # A credit is negative: that of an invoice is its revenue, that of a credit note a debit.
+    shares = Counter[str]()
+    for treatment in treatments:
+        shares[f"{Account.REVENUE}/{place}/{_rate(treatment.taxes)}"] -= treatment.net_minor
+    sides = [Side(account, share) for account, share in shares.items() if share]
+    rest = minor - sum(side.minor for side in sides)
+    return [*sides, Side(f"{Account.REVENUE}/{UNKNOWN}", rest)] if rest else sides
+
+
+def _rate(taxes: Sequence[TaxLine]) -> str:
+    """Name what revenue is taxed with: its rates together, or else why there are none."""
+    percent = sum((tax.rate.percent for tax in taxes), Decimal(0))
+    untaxed = CATEGORY_IN_WORDS[taxes[0].rate.category] if taxes else UNTAXED
+    return f"{percent.normalize(EXACT):f}" if percent else untaxed
 
 
 def _tax_sides(document: InvoiceDocument | None, minor: int) -> list[Side]:

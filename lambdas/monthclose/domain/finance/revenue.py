@@ -13,11 +13,10 @@ from typing import NamedTuple
 from monthclose.domain.finance.customer import CustomerBooks, Issued
 from monthclose.domain.finance.sums import SumTable
 from monthclose.domain.invoices.credit_note import CreditNote
-from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument, amounts_of
+from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.line import LineKind
-from monthclose.domain.tax.tax import Taxation, net_amounts
 
 CREDIT_IN_PART = "credit"
 """Kind of the one line of a credit note for a part of an invoice: it is about no SKU."""
@@ -66,8 +65,8 @@ def revenue_lines(books: CustomerBooks, period: Period, at: datetime) -> Iterato
 def _lines(document: InvoiceDocument, months: Mapping[Period, CustomerMonth]) -> Iterator[RevenueLine]:
     deductions = [(LineKind.DISCOUNT, "", discount.description, "") for discount in document.discounts]
     said = [(line.kind or LineKind.USAGE, line.sku, line.description, line.period) for line in document.lines]
-    part = document.kind is DocumentKind.CREDIT_NOTE and [line.sku for line in document.lines] == [""]
-    for (kind, sku, description, month), minor in zip([*said, *deductions], net_of_lines(document), strict=True):
+    part = document.kind is DocumentKind.CREDIT_NOTE and not any(line.sku for line in document.lines)
+    for (kind, sku, description, month), minor in zip([*said, *deductions], document.net_items, strict=True):
         called = CREDIT_IN_PART if part and kind == LineKind.USAGE else str(kind)
         carried = kind == LineKind.CARRIED
         shares = carried_from(months, document.period, minor) if carried else [(month or str(document.period), minor)]
@@ -83,16 +82,6 @@ def _unreadable(issued: Issued) -> RevenueLine:
     return RevenueLine(
         RevenueSum(issued.currency, str(issued.period), kind, UNREADABLE, "", minor), "A document that cannot be read"
     )
-
-
-def net_of_lines(document: InvoiceDocument) -> list[int]:
-    """What of each line, and then of each discount, is not tax: minor units, together the document's net."""
-    amounts = amounts_of(document.lines, document.discounts, document.currency)
-    taxation = Taxation(tuple(tax.rate for tax in document.taxes), document.prices_include_tax)
-    nets = [money.minor for money in net_amounts(amounts, taxation, document.currency)]
-    if nets:
-        nets[-1] += document.net_minor - sum(nets)  # a document of other rates than it says: its sums are right
-    return nets
 
 
 def carried_from(months: Mapping[Period, CustomerMonth], invoiced: Period, minor: int) -> list[tuple[str, int]]:

@@ -1,24 +1,42 @@
 """Column mapping: the fields of each kind of file, and the columns of somebody's file that hold them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from monthclose.domain.attributes import FIELD, PREFIX
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.file_options import FileOptions, Hints
 from monthclose.domain.imports.numerals import COMMA, POINT, with_point
+from monthclose.domain.imports.times import read_time
 
 
 @dataclass(frozen=True, slots=True)
 class FileSchema:
-    """The fields of one kind of file; each required one needs a column or a default."""
+    """The fields of one kind of file; each required one needs a column or a default.
+
+    Parameters
+    ----------
+    prefix : str
+        What the names of fields begin with that each file may have as many of as it likes; empty if there are none.
+    """
 
     name: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
+    prefix: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
         """All fields."""
         return (*self.required, *self.optional)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a field."""
+        return name in self.fields or self.is_open(name)
+
+    def is_open(self, name: str) -> bool:
+        """Whether a field is one of those that a file may have as many of as it likes."""
+        return bool(self.prefix) and name.startswith(self.prefix)
 
 
 CUSTOMERS = FileSchema(
@@ -33,7 +51,8 @@ PRICES = FileSchema("prices", ("sku", "currency", "unit_price"), ("unit", "descr
 USAGE = FileSchema(
     "usage",
     ("customer_id", "sku", "quantity", "time"),
-    ("event_id", "unit_price", "description", "resource", "replaces"),
+    ("event_id", "unit_price", "description", "resource", "replaces", "currency", FIELD),
+    PREFIX,
 )
 NUMBERS = ("quantity", "unit_price")
 """The fields that are numbers, in whatever kind of file."""
@@ -62,37 +81,37 @@ class LayoutError(UserMistakeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
-    """How to state a column, a default and a decimal mark where a file comes from; `{}` is the field or the mark."""
-
-    mapped: str
-    default: str
-    decimal: str
-
-
-@dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Which column holds which field, what stands in for an empty cell, and how numbers are written.
+    """Which column holds which field, what stands in for an empty cell, how numbers and times are written.
 
     Parameters
     ----------
     decimal : str
         `.` or `,`; empty if nobody has said: then it is the point, unless a number shows that it isn't.
+    time_zone, time_format : str
+        Of its times; empty if nobody has said.
+    only, without : mapping
+        Values by column: rows that do not have the former, or have the latter, are left out.
+    open_prefix : str
+        Where rows may have other columns than the first ones: the fields that each row may have more of begin so.
     """
 
     columns: Mapping[str, str]
     defaults: Mapping[str, str]
     decimal: str = ""
+    time_zone: str = ""
+    time_format: str = ""
+    only: Mapping[str, str] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
+    open_prefix: str = ""
 
     @classmethod
     def resolve(
         cls,
         schema: FileSchema,
         columns: Sequence[str],
-        mapped: Mapping[str, str],
-        defaults: Mapping[str, str],
+        options: FileOptions,
         hints: Hints,
-        decimal: str = "",
         *,
         open_ended: bool = False,
     ) -> "ColumnMapping":
@@ -103,21 +122,21 @@ class ColumnMapping:
         Raises
         ------
         UserMistakeError
-            A field does not exist, or the decimal mark is none.
+            A field does not exist.
         LayoutError
             A column does not exist or is there twice, or a required field has neither column nor default.
         """
-        if decimal not in ("", POINT, COMMA):
-            raise UserMistakeError(f"{hints.decimal.format(decimal)}: the decimal mark must be {POINT} or {COMMA}")
-        for name in (*mapped, *defaults):
-            if name not in schema.fields:
-                raise UserMistakeError(
-                    f"a {schema.name} file has no field {name!r}; its fields are {_listed(schema.fields)}"
-                )
+        check_fields(schema, options)
+        options = options if open_ended else options.fitting(columns)
+        mapped, defaults = options.mapped, options.defaults
+        for column in (*options.only, *options.without):
+            if column not in columns and not open_ended:
+                raise LayoutError(f"there is no column {column!r} (by which rows are left out)", columns)
         for name, column in mapped.items():
             if column not in columns:
                 raise LayoutError(f"there is no column {column!r} (for {name})", columns)
-        found = {name: mapped.get(name, name) for name in schema.fields if mapped.get(name, name) in columns}
+        names = dict.fromkeys((*schema.fields, *mapped, *(column for column in columns if schema.is_open(column))))
+        found = {name: mapped.get(name, name) for name in names if mapped.get(name, name) in columns}
         twice = [column for column in found.values() if columns.count(column) > 1]
         if twice:
             raise LayoutError(f"the column {twice[0]!r} appears twice", columns)
@@ -131,26 +150,73 @@ class ColumnMapping:
                 [column for column in columns if column not in found.values()] if found else (),
             )
         later = {name: name for name in schema.optional if open_ended and name not in {**found, **mapped}}
-        return cls({**found, **later}, dict(defaults), decimal)
+        return cls(
+            {**found, **later},
+            dict(defaults),
+            options.decimal,
+            options.time_zone,
+            options.time_format,
+            dict(options.only),
+            dict(options.without),
+            schema.prefix if open_ended else "",
+        )
+
+    def left_out(self, cells: Mapping[str, str]) -> str:
+        """Say why a row does not count; empty if it does."""
+        for column, value in self.only.items():
+            found = cells.get(column, "").strip()
+            if found != value:
+                return f"{column} is {found}" if found else f"{column} is empty"
+        for column, value in self.without.items():
+            if cells.get(column, "").strip() == value:
+                return f"{column} is {value}"
+        return ""
+
+    def currency_of(self, cells: Mapping[str, str]) -> str:
+        """Say which currency a row of usage is in; empty if it does not say."""
+        return cells.get(self.columns.get("currency", ""), "").strip() or self.defaults.get("currency", "")
 
     def fields(self, cells: Mapping[str, str]) -> dict[str, str]:
-        """Read the fields of a row; an empty cell takes the default. Numbers come with a decimal point.
+        """Read the fields of a row; an empty cell takes the default.
+
+        Numbers come with a decimal point, times in ISO 8601.
 
         Raises
         ------
         UserMistakeError
-            A number is not written with the decimal comma that the file has.
+            A number or a time is not written as the file's are, or a local time is none or two.
         """
         values = dict(self.defaults)
         for name, column in self.columns.items():
             value = cells.get(column, "").strip()
             if value:
                 values[name] = value
+        if self.open_prefix:
+            more = (name for name in cells if name.startswith(self.open_prefix) and name not in values)
+            values.update({name: value for name in more if (value := cells[name].strip())})
         if self.decimal == COMMA:
             for name in NUMBERS:
                 if name in values:
                     values[name] = _with_point(values[name], name)
+        if (self.time_format or self.time_zone) and "time" in values:
+            time = read_time(values["time"], self.time_format, self.time_zone, self.decimal or POINT)
+            values["time"] = time.isoformat()
         return values
+
+
+def check_fields(schema: FileSchema, options: FileOptions) -> None:
+    """Check that the fields that options name are those of a kind of file.
+
+    Raises
+    ------
+    UserMistakeError
+        One is not.
+    """
+    for name in (*options.mapped, *options.defaults):
+        if not schema.has(name):
+            raise UserMistakeError(
+                f"a {schema.name} file has no field {name!r}; its fields are {_listed(schema.fields)}"
+            )
 
 
 def _with_point(value: str, name: str) -> str:

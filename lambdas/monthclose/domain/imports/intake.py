@@ -9,13 +9,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from monthclose.domain.accounts.addresses import MOST_ADDRESSES, split_addresses
 from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.attributes import read_attributes
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
+from monthclose.domain.imports.times import parse_time
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.pricing import Price
 from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_decimal
@@ -68,6 +70,10 @@ class Tally:
     unpriced, untaxed : Counter
         Taken usage that could not be billed as things are: by SKU what has no price, by customer whom the tax table
         doesn't cover. Of many names the last ones are counted together, as `OTHERS`.
+    left_out : Counter
+        Rows that do not count by the options `only` and `without`, by what they say.
+    new, changed : int
+        Taken rows that were not stored before, and those that replace or correct what was; the others say the same.
     """
 
     taken: int = 0
@@ -78,6 +84,9 @@ class Tally:
     untaxable: int = 0
     unpriced: Counter[str] = field(default_factory=Counter)
     untaxed: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    new: int = 0
+    changed: int = 0
 
     def rejected_above(self, percent: int) -> bool:
         """Whether more than that share of the rows was rejected."""
@@ -200,38 +209,24 @@ def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = Non
         resource=_optional_key(fields, "resource"),
         replaces=_optional_key(fields, "replaces"),
         description=check_text(fields.get("description", ""), "description"),
+        attributes=read_attributes(fields),
     )
+
+
+def unpacked_name(file_name: str) -> str:
+    """Name a file as it is called unpacked."""
+    return file_name.removesuffix(".gz").removesuffix(".zip")
 
 
 def derived_event_id(file_name: str, number: int) -> str:
     """Make an event id from the place of a row (`Row.number`), so that the same file imported again has the same ids.
 
-    The name counts without its folder and without `.gz`: a file and its compressed twin are the same usage.
+    The name counts without its folder and without `.gz` or `.zip`: a file and its compressed twin are the same usage.
     """
-    source = file_name.removesuffix(".gz")
+    source = unpacked_name(file_name)
     if not source.isprintable() or len(source) > MAX_KEY_LENGTH // 2:
         source = hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()
     return f"{source}#{number}"
-
-
-def parse_time(text: str) -> datetime:
-    """Read an ISO 8601 time; without a zone it is UTC.
-
-    Raises
-    ------
-    UserMistakeError
-        The text is no such time, or lies before 1970 or after 9998.
-    """
-    try:
-        time = datetime.fromisoformat(text)
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except OverflowError:
-        raise UserMistakeError("time is out of range") from None
-    except ValueError:
-        raise UserMistakeError("time is not ISO 8601") from None
-    if not 1970 <= time.year <= 9998:
-        raise UserMistakeError("time is out of range")
-    return time
 
 
 def _given(fields: Mapping[str, str], name: str) -> str:

@@ -21,14 +21,13 @@ from monthclose.domain.accounts.grant import sum_minor, take
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs, used_id
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
-from monthclose.domain.invoices.document_parts import Deduction, DocumentLine
+from monthclose.domain.invoices.document_parts import DocumentLine
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Booking, DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.phrases import CREDITED
-from monthclose.domain.tax.tax import TaxLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,33 +160,52 @@ def _opposite(document: InvoiceDocument) -> InvoiceDocument:
     return replace(
         document,
         lines=tuple(replace(x, quantity=-x.quantity, amount_minor=-x.amount_minor) for x in document.lines),
-        discounts=tuple(Deduction(d.description, -d.amount_minor) for d in document.discounts),
-        taxes=tuple(TaxLine(tax.rate, -tax.base, -tax.amount) for tax in document.taxes),
+        discounts=tuple(replace(d, amount_minor=-d.amount_minor) for d in document.discounts),
+        taxes=tuple(tax.opposite() for tax in document.taxes),
         total_minor=-document.total_minor,
     )
 
 
 def _part(document: InvoiceDocument, before: int, minor: int) -> InvoiceDocument:
-    def share(tax: TaxLine, up_to: int) -> int:
-        """Round half away from zero, as taxes are."""
-        twice = 2 * abs(tax.amount.minor) * up_to + document.total_minor
-        rounded = twice // (2 * document.total_minor)
-        return rounded if tax.amount.minor >= 0 else -rounded
+    """Credit a part: of each tax, and of what is net of each rate, its share."""
 
-    currency = document.currency
-    taxes = [share(tax, before + minor) - share(tax, before) for tax in document.taxes]
-    net = Money(minor - sum(taxes), currency)
-    line = DocumentLine("", CREDITED.format(number=document.number), Decimal(-1), -net.minor, unit_price=net.major)
+    def share(of: int) -> int:
+        return _up_to(before + minor, of, document) - _up_to(before, of, document)
+
+    currency, treatments = document.currency, document.treatments
+    amounts = [share(tax.amount.minor) for tax in document.taxes]
+    nets = [share(treatment.net_minor) for treatment in treatments]
+    largest = max(range(len(nets)), key=lambda place: abs(treatments[place].net_minor))
+    nets[largest] += minor - sum(amounts) - sum(nets)
+    taxes = []
+    for tax, amount in zip(document.taxes, amounts, strict=True):
+        net, whole = 0, 0
+        for treatment, part in zip(treatments, nets, strict=True):
+            if tax in treatment.taxes:
+                net, whole = net + part, whole + treatment.net_minor
+        base = net + share(tax.base.minor - whole)  # and the taxes that it is on top of
+        taxes.append(replace(tax, base=Money(-base, currency), amount=Money(-amount, currency)))
+    parts = [(treatment.classes[0], net) for treatment, net in zip(treatments, nets, strict=True)]
+    lines = [_credited(document, Money(net, currency), tax_class) for tax_class, net in parts if net or len(parts) == 1]
     return replace(
         document,
-        lines=(line,),
+        lines=tuple(lines),
         discounts=(),
-        taxes=tuple(
-            TaxLine(tax.rate, -net, Money(-part, currency)) for tax, part in zip(document.taxes, taxes, strict=True)
-        ),
+        taxes=tuple(taxes),
         prices_include_tax=False,
         total_minor=-minor,
     )
+
+
+def _up_to(credited: int, of: int, document: InvoiceDocument) -> int:
+    """What of an amount is credited when so much of the document is: half away from zero, as taxes are rounded."""
+    rounded = (2 * abs(of) * credited + document.total_minor) // (2 * document.total_minor)
+    return rounded if of >= 0 else -rounded
+
+
+def _credited(document: InvoiceDocument, net: Money, tax_class: str) -> DocumentLine:
+    text = CREDITED.format(number=document.number)
+    return DocumentLine("", text, Decimal(-1), -net.minor, unit_price=net.major, tax_class=tax_class)
 
 
 def number_credit_note(draft: Draft, number: int, key: str) -> tuple[CreditNote, bytes]:

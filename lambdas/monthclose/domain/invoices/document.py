@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from enum import StrEnum
-from typing import cast
+from itertools import chain
+from typing import NamedTuple, cast
 
 from monthclose.domain.invoices.document_parts import (
     Buyer,
@@ -39,7 +40,8 @@ from monthclose.domain.invoices.draft_content import (
 )
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
-from monthclose.domain.tax.tax import Taxed, TaxLine
+from monthclose.domain.tax.computing import net_amounts, treatments
+from monthclose.domain.tax.tax import Taxable, Taxed, TaxLine
 
 
 class DocumentKind(StrEnum):
@@ -48,6 +50,14 @@ class DocumentKind(StrEnum):
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
     """It credits what the invoice it names has charged: its amounts are negative."""
+
+
+class Treatment(NamedTuple):
+    """The lines and discounts of a document that have the same taxes: their tax classes, and what of them is net."""
+
+    taxes: tuple[TaxLine, ...]
+    classes: tuple[str, ...]
+    net_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,29 @@ class InvoiceDocument:
     def net_minor(self) -> int:
         """The total without tax."""
         return self.total_minor - self.tax_minor
+
+    @property
+    def items(self) -> list[Taxable]:
+        """What is taxed: the lines, then the discounts."""
+        return amounts_of(self.lines, self.discounts, self.currency)
+
+    @property
+    def net_items(self) -> list[int]:
+        """What of each line, and then of each discount, is not tax: minor units, together the net total."""
+        return [net.minor for net in net_amounts(self.items, self.taxes, inclusive=self.prices_include_tax)]
+
+    @property
+    def treatments(self) -> list[Treatment]:
+        """Put together what has the same taxes."""
+        nets: dict[str, int] = {}
+        for item, net in zip(self.items, self.net_items, strict=True):
+            nets[item.tax_class] = nets.get(item.tax_class, 0) + net
+        groups = treatments(nets, self.taxes).items()
+        return [Treatment(taxes, tuple(names), sum(nets[name] for name in names)) for taxes, names in groups]
+
+    def taxes_on(self, tax_class: str) -> tuple[TaxLine, ...]:
+        """List the taxes that are on the lines of a tax class."""
+        return tuple(tax for tax in self.taxes if tax.is_on(tax_class))
 
     @property
     def due_minor(self) -> int:
@@ -214,10 +247,10 @@ class InvoiceDocument:
             total_minor=content["total_minor"],
             kind=DocumentKind(content.get("kind", DocumentKind.INVOICE)),
             due_on=date.fromisoformat(due) if due else None,
-            discounts=tuple(Deduction(**entry) for entry in content.get("discounts", [])),
+            discounts=tuple(read_part(Deduction, entry) for entry in content.get("discounts", [])),
             taxes=tuple(read_tax(entry, currency) for entry in content.get("taxes", [])),
             prices_include_tax=content.get("prices_include_tax", False),
-            credits=tuple(Deduction(**entry) for entry in content.get("credits", [])),
+            credits=tuple(read_part(Deduction, entry) for entry in content.get("credits", [])),
             corrects=content.get("corrects", ""),
             replaces=content.get("replaces", ""),
             notes=tuple(content.get("notes", [])),
@@ -240,10 +273,10 @@ def canonical(content: Mapping[str, object]) -> bytes:
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def amounts_of(lines: Iterable[DocumentLine], discounts: Iterable[Deduction], currency: str) -> list[Money]:
+def amounts_of(lines: Iterable[DocumentLine], discounts: Iterable[Deduction], currency: str) -> list[Taxable]:
     """List what is taxed: the lines, then the discounts."""
-    minor = [line.amount_minor for line in lines] + [discount.amount_minor for discount in discounts]
-    return [Money(amount, currency) for amount in minor]
+    entries: Iterable[DocumentLine | Deduction] = chain(lines, discounts)
+    return [Taxable(Money(entry.amount_minor, currency), entry.tax_class) for entry in entries]
 
 
 def _details(seller: Seller) -> SellerContent:

@@ -112,6 +112,8 @@ class DocumentLine:
         ISO 8601, only if the line isn't for its whole month; the end is exclusive.
     steps : tuple
         The arithmetic, as pricing has written it down.
+    tax_class : str
+        Which rates of the tax table it has; empty: those of what has none.
     customer_id : str
         Whose it is, if not that of the customer who gets the document (see `Section`).
     """
@@ -129,6 +131,7 @@ class DocumentLine:
     starts: str = ""
     ends: str = ""
     steps: tuple[Step, ...] = ()
+    tax_class: str = ""
     customer_id: str = ""
 
     @classmethod
@@ -156,6 +159,7 @@ class Deduction:
     description: str
     amount_minor: int
     """Negative: it is added to the sum."""
+    tax_class: str = ""
 
 
 _LINE_ENTRIES = {"starts": "from", "ends": "until"}
@@ -194,7 +198,8 @@ def line_content(line: DocumentLine) -> LineContent:
 
 def deduction_content(deduction: Deduction) -> DeductionContent:
     """Write a discount or a credit as JSON."""
-    return {"description": deduction.description, "amount_minor": deduction.amount_minor}
+    content: DeductionContent = {"description": deduction.description, "amount_minor": deduction.amount_minor}
+    return {**content, "tax_class": deduction.tax_class} if deduction.tax_class else content
 
 
 def tax_content(tax: TaxLine) -> TaxContent:
@@ -209,13 +214,19 @@ def tax_content(tax: TaxLine) -> TaxContent:
     }
     if rate.note:
         content["note"] = rate.note
+    if rate.on_top_of:
+        content["on_top_of"] = list(rate.on_top_of)
+    if tax.classes:
+        content["classes"] = list(tax.classes)
     return content
 
 
 def read_tax(values: TaxContent, currency: str) -> TaxLine:
     """Read a tax from JSON."""
-    rate = TaxRate(values["name"], Decimal(values["percent"]), TaxCategory(values["category"]), values.get("note", ""))
-    return TaxLine(rate, Money(values["base_minor"], currency), Money(values["amount_minor"], currency))
+    percent, category = Decimal(values["percent"]), TaxCategory(values["category"])
+    rate = TaxRate(values["name"], percent, category, values.get("note", ""), tuple(values.get("on_top_of", ())))
+    base, amount = (Money(minor, currency) for minor in (values["base_minor"], values["amount_minor"]))
+    return TaxLine(rate, base, amount, tuple(values.get("classes", ())))
 
 
 def _plain(number: Decimal) -> str:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Grant, GrantKind, sum_minor
-from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
+from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
@@ -21,7 +21,8 @@ from monthclose.domain.period import Period, day_in_words
 from monthclose.domain.phrases import GRANTED, OWN_CREDIT
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import LineContent
-from monthclose.domain.tax.tax import Taxation, taxed
+from monthclose.domain.tax.computing import taxed
+from monthclose.domain.tax.tax import Taxation
 
 _CREDIT_IN_WORDS = {
     GrantKind.PROMOTIONAL: "Promotional credit",
@@ -72,7 +73,7 @@ def draft_invoice(
         due_on=due_on,
         more=more or {},
     )
-    sums = taxed(amounts_of(untaxed.lines, (), currency), taxation, currency)
+    sums = taxed(untaxed.items, taxation, currency)
     document = untaxed.with_taxes(sums, inclusive=taxation.inclusive)
     _check_amounts(document)
     return replace(document, credits=_credits(document, customer)).content()

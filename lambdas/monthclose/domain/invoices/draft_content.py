@@ -62,6 +62,7 @@ class DeductionContent(TypedDict):
 
     description: str
     amount_minor: int
+    tax_class: NotRequired[str]
 
 
 class TaxContent(TypedDict):
@@ -73,6 +74,10 @@ class TaxContent(TypedDict):
     base_minor: int
     amount_minor: int
     note: NotRequired[str]
+    on_top_of: NotRequired[list[str]]
+    """Names of the taxes in its base."""
+    classes: NotRequired[list[str]]
+    """The tax classes of the lines that it is on ("" for none), if it is not on all."""
 
 
 class MadeFrom(TypedDict, total=False):
@@ -89,6 +94,8 @@ class MadeFrom(TypedDict, total=False):
     """By earlier period, the version of the price book that its late usage was priced with."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
+    to_price_again: list[str]
+    """Later periods whose close has counted this one as it was, in a term of a maximum or minimum."""
     correction: str
     """In a credit note: what was asked for (see `CreditNote.correction`)."""
 

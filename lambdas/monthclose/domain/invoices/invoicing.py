@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
 from monthclose.domain.phrases import CARRIED_OVER, EARLIER_MONTHS
 from monthclose.domain.pricing.explanation import Explanation
-from monthclose.domain.pricing.line import InvoiceLine, LineKind
+from monthclose.domain.pricing.line import InvoiceLine, LineContent, LineKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,14 @@ INVOICE_EVERYTHING = InvoicingPolicy()
 """No amount is too small, and what comes to nothing has no invoice."""
 
 
-def carried_line(customer: Customer) -> InvoiceLine:
-    """Make the line of what earlier months have carried over."""
-    amount = Money(customer.carried_minor, customer.currency)
+def carried_lines(customer: Customer) -> list[InvoiceLine]:
+    """Make the lines of what earlier months have carried over: one, or one for each tax class."""
+    without_class = customer.carried_minor - sum(customer.carried_by_class.values())
+    by_class = {"": without_class, **dict(sorted(customer.carried_by_class.items()))}
+    return [_carried_line(Money(minor, customer.currency), name) for name, minor in by_class.items() if minor]
+
+
+def _carried_line(amount: Money, tax_class: str) -> InvoiceLine:
     explanation = Explanation()
     explanation.add("carried", value=amount.major, period=EARLIER_MONTHS)
     return InvoiceLine(
@@ -60,6 +65,7 @@ def carried_line(customer: Customer) -> InvoiceLine:
         kind=LineKind.CARRIED,
         model=LineKind.CARRIED.value,
         steps=tuple(explanation.steps),
+        tax_class=tax_class,
     )
 
 
@@ -68,16 +74,41 @@ def carried_minor(draft: Draft) -> int:
     return sum(line["amount_minor"] for line in draft["lines"])
 
 
+def carrying(account: Customer, draft: Draft) -> Customer:
+    """Add to an account what a draft that is too small carries over."""
+    return replace(
+        account,
+        account_currency=draft["currency"],
+        carried_minor=account.carried_minor + carried_minor(draft),
+        carried_by_class=_plus(account.carried_by_class, draft["lines"], 1),
+    )
+
+
 def account_after(customer: Customer, draft: Draft) -> Customer:
     """Remove from an account what a draft has taken up: what was carried over, and the late usage that it prices.
 
     A note of late usage that is newer than the draft stays, and so does one of usage that the draft had to leave.
+    Months that have counted the draft's month in a term are noted, too.
     """
     covered: Mapping[str, str] = draft.get("late_usage", {})
     noted = {period: since for period, since in customer.late_usage.items() if covered.get(period) != since}
     if draft.get("usage_left"):
         noted.setdefault(draft["period"], draft["usage_until"])
-    taken = sum(line["amount_minor"] for line in draft["lines"] if line.get("kind") == LineKind.CARRIED)
-    if draft.get("replaces"):
-        taken = 0  # the invoice that it replaces took it off
-    return replace(customer, late_usage=noted, carried_minor=customer.carried_minor - taken)
+    for period in draft.get("to_price_again", ()):
+        noted.setdefault(period, draft["usage_until"])
+    # An invoice that replaces another has its lines, and that one took them off.
+    taken = [] if draft.get("replaces") else [x for x in draft["lines"] if x.get("kind") == LineKind.CARRIED]
+    return replace(
+        customer,
+        late_usage=noted,
+        carried_minor=customer.carried_minor - sum(line["amount_minor"] for line in taken),
+        carried_by_class=_plus(customer.carried_by_class, taken, -1),
+    )
+
+
+def _plus(by_class: Mapping[str, int], lines: Iterable[LineContent], sign: int) -> Mapping[str, int]:
+    sums = dict(by_class)
+    for line in lines:
+        if name := line.get("tax_class"):
+            sums[name] = sums.get(name, 0) + sign * line["amount_minor"]
+    return {name: minor for name, minor in sums.items() if minor}

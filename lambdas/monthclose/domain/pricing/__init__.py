@@ -1,8 +1,8 @@
 """Pricing: from usage and a price book to invoice lines, each with an explanation that computes to its amount.
 
 The order of an invoice's arithmetic: usage is measured (`aggregation`), priced (`models`), each line is rounded once,
-half to even; then fees for the month, discounts by SKU, discounts on the whole invoice, and the true-up to a minimum
-commitment, in this order and on rounded amounts.
+half to even; then fees for the month, maximums before discounts, discounts by SKU, discounts on the whole invoice,
+and maximums and minimum commitments (`bounds`), in this order and on rounded amounts.
 """
 
 from monthclose.domain.pricing.book import PriceBook, Terms
@@ -10,7 +10,7 @@ from monthclose.domain.pricing.line import InvoiceLine, LineKind
 from monthclose.domain.pricing.models import Flat, Graduated, Package, Percentage, PerUnit, Tier, Volume
 from monthclose.domain.pricing.price import Price
 from monthclose.domain.pricing.rating import rate
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 
 __all__ = [
     "Commitment",
@@ -19,6 +19,7 @@ __all__ = [
     "Flat",
     "Graduated",
     "InvoiceLine",
+    "Limit",
     "LineKind",
     "Package",
     "PerUnit",

@@ -60,7 +60,9 @@ def adjustments(
 
 
 def _key(line: LineContent) -> _Key:
-    return (line["model"], line["sku"], line.get("resource", ""), line["unit_price"] or "", line.get("from", ""))
+    cell = (text for said in sorted(line.get("attributes", {}).items()) for text in said)
+    of_price = (line["model"], line["sku"], line.get("resource", ""), line["unit_price"] or "", line.get("from", ""))
+    return (*of_price, line.get("tax_class", ""), *cell)
 
 
 def _together(one: InvoiceLine, other: InvoiceLine) -> InvoiceLine:
@@ -98,4 +100,6 @@ def _line_of(content: LineContent, currency: str) -> InvoiceLine:
         amount=Money(0, currency),
         model=content["model"],
         resource=content.get("resource", ""),
+        attributes=tuple(sorted(content.get("attributes", {}).items())),
+        tax_class=content.get("tax_class", ""),
     )

@@ -3,9 +3,10 @@
 Events come in any order, and none is kept unless the aggregation needs it: memory grows with the resources (and, for
 `time_weighted` and where a price changes in the month, with the readings, some 100 bytes each; see `sharing`).
 
-For `sum` and `unique` an event is an amount of use: events add up, corrections are negative. For `max`, `last` and
-`time_weighted` an event is a reading of a size, which holds until the resource's next one; a wrong reading is
-corrected by an event that replaces it. Of two readings of the same instant the larger one counts.
+For `sum`, `count` and `unique` an event is an amount of use: events add up, corrections are negative. For the others an
+event is a reading of a size, which holds until the resource's next one; a wrong reading is corrected by an event that
+replaces it. Of two readings of the same instant the larger one counts; for `average` and `min`, which take each reading
+as a sample, both do.
 """
 
 from collections import defaultdict
@@ -22,25 +23,34 @@ from monthclose.domain.usage import UsageEvent
 _ZERO = Decimal(0)
 _SECOND = timedelta(seconds=1)
 _MICROSECOND = timedelta(microseconds=1)
+_PLACES = 10**9
 
 
 class Aggregation(StrEnum):
     """The aggregations, as a price book names them."""
 
     SUM = "sum"
+    COUNT = "count"
+    """How many events there are."""
     MAX = "max"
     """The largest reading."""
+    MIN = "min"
+    """The smallest reading."""
+    AVERAGE = "average"
+    """The mean of the readings."""
     LAST = "last"
     """The latest reading."""
     UNIQUE = "unique"
     """How many resources have used more than nothing."""
     TIME_WEIGHTED = "time_weighted"
     """Size x time: GB-hours from sizes."""
+    PERCENTILE = "percentile"
+    """A percentile of buckets (see `buckets`)."""
 
     @property
     def is_of_sizes(self) -> bool:
         """Whether events are readings of a size, and not amounts of use."""
-        return self in (Aggregation.MAX, Aggregation.LAST, Aggregation.TIME_WEIGHTED)
+        return self not in (Aggregation.SUM, Aggregation.COUNT, Aggregation.UNIQUE, Aggregation.PERCENTILE)
 
 
 class Window(NamedTuple):
@@ -81,6 +91,50 @@ class SumMeter:
         return {resource: Fraction(total) for resource, total in self._sums.items()}
 
 
+class CountMeter:
+    """Counts the events that say that something was used: one of a negative quantity takes one back, 0 is none."""
+
+    def __init__(self, *, by_resource: bool) -> None:
+        self._by_resource = by_resource
+        self._counts: dict[str, int] = {}
+
+    def add(self, event: UsageEvent) -> None:
+        """Take an event."""
+        resource = event.resource if self._by_resource else ""
+        self._counts[resource] = self._counts.get(resource, 0) + counted(event)
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """The counts."""
+        return {resource: Fraction(number) for resource, number in self._counts.items()}
+
+
+def counted(event: UsageEvent) -> int:
+    """Say what an event counts as: 1, or -1 if it takes back, or 0."""
+    return (event.quantity > 0) - (event.quantity < 0)
+
+
+class AverageMeter:
+    """Takes the mean of the readings, rounded to nine places: many resources' means still have a sum of few digits."""
+
+    def __init__(self) -> None:
+        self._sums, self._counts = SumMeter(by_resource=True), dict[str, int]()
+
+    def add(self, event: UsageEvent) -> None:
+        """Take a reading."""
+        self._sums.add(event)
+        self._counts[event.resource] = self._counts.get(event.resource, 0) + 1
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """The means."""
+        sums = self._sums.measured()
+        return {resource: rounded(total / self._counts[resource]) for resource, total in sums.items()}
+
+
+def rounded(number: Fraction) -> Fraction:
+    """Round to nine places, half to even."""
+    return Fraction(round(number * _PLACES), _PLACES)
+
+
 class MaxMeter:
     """Keeps the largest reading."""
 
@@ -96,6 +150,23 @@ class MaxMeter:
     def measured(self) -> Mapping[str, Fraction]:
         """The largest readings."""
         return {resource: Fraction(size) for resource, size in self._largest.items()}
+
+
+class MinMeter:
+    """Keeps the smallest reading."""
+
+    def __init__(self) -> None:
+        self._smallest: dict[str, Decimal] = {}
+
+    def add(self, event: UsageEvent) -> None:
+        """Take a reading."""
+        before = self._smallest.get(event.resource)
+        if before is None or event.quantity < before:
+            self._smallest[event.resource] = event.quantity
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """The smallest readings."""
+        return {resource: Fraction(size) for resource, size in self._smallest.items()}
 
 
 class LastMeter:
@@ -138,18 +209,18 @@ class Readings:
     """Sizes of resources, each of which holds until the resource's next one."""
 
     def __init__(self) -> None:
-        self._by_resource: dict[str, dict[datetime, Decimal]] = defaultdict(dict)
+        self.by_resource: dict[str, dict[datetime, Decimal]] = defaultdict(dict)
 
     def add(self, event: UsageEvent) -> None:
         """Take a reading."""
-        readings = self._by_resource[event.resource]
+        readings = self.by_resource[event.resource]
         before = readings.get(event.time)
         if before is None or event.quantity > before:
             readings[event.time] = event.quantity
 
     def weighted(self, window: Window, of: Callable[[Decimal], Decimal] = Decimal) -> Mapping[str, Decimal]:
         """Weight sizes (or what is made `of` them) with the microseconds for which they hold within a window."""
-        return {resource: _weighted(readings, window, of) for resource, readings in self._by_resource.items()}
+        return {resource: _weighted(readings, window, of) for resource, readings in self.by_resource.items()}
 
 
 def _weighted(readings: Mapping[datetime, Decimal], window: Window, of: Callable[[Decimal], Decimal]) -> Decimal:
@@ -186,11 +257,19 @@ def meter(aggregation: Aggregation, window: Window, *, by_resource: bool, unit_s
     match aggregation:
         case Aggregation.SUM:
             return SumMeter(by_resource=by_resource)
-        case Aggregation.MAX:
-            return MaxMeter()
-        case Aggregation.LAST:
-            return LastMeter()
-        case Aggregation.UNIQUE:
-            return UniqueMeter()
+        case Aggregation.COUNT:
+            return CountMeter(by_resource=by_resource)
         case Aggregation.TIME_WEIGHTED:
             return TimeWeightedMeter(window, unit_seconds)
+        case _:
+            return _BY_RESOURCE[aggregation]()
+
+
+_BY_RESOURCE: Mapping[Aggregation, Callable[[], Meter]] = {
+    Aggregation.MAX: MaxMeter,
+    Aggregation.MIN: MinMeter,
+    Aggregation.AVERAGE: AverageMeter,
+    Aggregation.LAST: LastMeter,
+    Aggregation.UNIQUE: UniqueMeter,
+}
+"""The meters that keep resources apart in any case. A percentile is one of buckets: see `buckets`."""

@@ -1,22 +1,29 @@
-"""The price book: every price, fee, discount and commitment, and what of it holds for one customer's month."""
+"""The price book: prices, fees, discounts, commitments, limits and tax classes, and what holds for one customer."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Protocol
 
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.cell import in_words, names_of
+from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import Price, overlap, painted_over
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.price import Price, laid_over, overlap, without
+from monthclose.domain.pricing.scope import Scope
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
+from monthclose.domain.pricing.term import Length, Term
+from monthclose.domain.usage import Attributes
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,8 @@ class PriceBook:
     fees: tuple[Fee, ...] = ()
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
+    tax_classes: tuple[TaxClass, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     @classmethod
     def of(cls, prices: Iterable[Price]) -> PriceBook:
@@ -36,28 +45,33 @@ class PriceBook:
     def merged(self, additions: PriceBook) -> PriceBook:
         """Lay another book over this one.
 
-        A price holds from now on where it says it does, and the one that held there before holds before and after;
-        fees, discounts and commitments replace those of the same id.
+        A price holds from now on where it says it does, and the ones that held there before hold before and after;
+        fees, discounts, commitments and limits replace those of the same id.
         """
-        by_identity: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
-        for price in self.prices:
-            by_identity[price.identity].append(price)
-        for price in additions.prices:
-            by_identity[price.identity] = painted_over(by_identity[price.identity], price)
+        by_identity, added = _by_identity(self.prices), _by_identity(additions.prices)
+        for identity, prices in added.items():
+            by_identity[identity] = laid_over(by_identity.get(identity, ()), prices)
         return PriceBook(
             prices=tuple(price for identity in sorted(by_identity) for price in by_identity[identity]),
             fees=_replaced(self.fees, additions.fees),
             discounts=_replaced(self.discounts, additions.discounts),
             commitments=_replaced(self.commitments, additions.commitments),
+            tax_classes=merged_classes(self.tax_classes, additions.tax_classes),
+            limits=_replaced(self.limits, additions.limits),
         )
 
     def filled_in(self, price: Price) -> Price:
-        """Give a price the texts that it lacks and that the last one of its kind here has."""
+        """Give a price the texts and the tax class that it lacks and that the last one of its kind here has."""
         before = self.by_identity.get(price.identity)
         if not before:
             return price
         unit = before[-1].unit if before[-1].aggregation == price.aggregation else ""
-        return replace(price, unit=price.unit or unit, description=price.description or before[-1].description)
+        return replace(
+            price,
+            unit=price.unit or unit,
+            description=price.description or before[-1].description,
+            tax_class=price.tax_class or before[-1].tax_class,
+        )
 
     def content(self) -> Mapping[str, list[Content]]:
         """The book as in its file."""
@@ -66,6 +80,8 @@ class PriceBook:
             "fees": self.fees,
             "discounts": self.discounts,
             "commitments": self.commitments,
+            "tax_classes": self.tax_classes,
+            "limits": self.limits,
         }
         return {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
 
@@ -79,10 +95,24 @@ class PriceBook:
     @cached_property
     def by_identity(self) -> Mapping[tuple[str, str, str], tuple[Price, ...]]:
         """The prices by what they price, oldest first."""
-        found: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
-        for price in self.prices:
-            found[price.identity].append(price)
+        found = _by_identity(self.prices)
         return {identity: tuple(sorted(prices, key=lambda p: p.valid)) for identity, prices in found.items()}
+
+    @cached_property
+    def carried(self) -> frozenset[str]:
+        """The SKUs with a price whose sizes continue from month to month."""
+        return frozenset(price.sku for price in self.prices if price.carries_over)
+
+    @cached_property
+    def class_by_sku(self) -> Mapping[str, str]:
+        """The tax classes that `[[tax_classes]]` give to SKUs."""
+        return {sku: entry.id for entry in self.tax_classes for sku in entry.skus}
+
+    @cached_property
+    def has_tax_classes(self) -> bool:
+        """Whether anything in it has one."""
+        entries: Iterable[Price | Fee | Commitment] = chain(self.prices, self.fees, self.commitments)
+        return bool(self.tax_classes) or any(entry.tax_class for entry in entries)
 
     @cached_property
     def currencies(self) -> Mapping[str, tuple[str, ...]]:
@@ -92,6 +122,17 @@ class PriceBook:
             found[price.sku].add(price.currency)
         return {sku: tuple(sorted(currencies)) for sku, currencies in found.items()}
 
+    @cached_property
+    def beyond_a_month(self) -> tuple[Commitment | Limit, ...]:
+        """The commitments and limits whose terms are longer than a month."""
+        entries: tuple[Commitment | Limit, ...] = (*self.commitments, *self.limits)
+        return tuple(one for one in entries if one.term is not Length.MONTH)
+
+    @cached_property
+    def scopes(self) -> Mapping[str, Scope]:
+        """What each commitment is about, by id."""
+        return {one.id: one.scope for one in self.commitments}
+
 
 class _Entry(Protocol):
     def content(self) -> Content: ...
@@ -100,6 +141,13 @@ class _Entry(Protocol):
 class _Named(Protocol):
     @property
     def id(self) -> str: ...
+
+
+def _by_identity(prices: Iterable[Price]) -> dict[tuple[str, str, str], list[Price]]:
+    found: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
+    for price in prices:
+        found[price.identity].append(price)
+    return dict(found)
 
 
 def _replaced[T: _Named](before: tuple[T, ...], additions: tuple[T, ...]) -> tuple[T, ...]:
@@ -115,6 +163,8 @@ class Terms:
     later : tuple of PriceBook
         Books that came after `book` was frozen for the month, oldest first: their prices count where it has none for
         a SKU, and nowhere else.
+    earlier : EarlierMonths
+        What the earlier months of terms have billed: see `reaches_back_to`.
     """
 
     book: PriceBook
@@ -122,49 +172,95 @@ class Terms:
     currency: str
     period: Period
     later: tuple[PriceBook, ...] = ()
+    earlier: EarlierMonths = field(default_factory=EarlierMonths)
 
     @property
     def window(self) -> Window:
         """The month."""
-        return Window(self.period.start, self.period.end)
+        return self.window_of(self.period)
+
+    def window_of(self, period: Period) -> Window:
+        """A month's instants for the customer."""
+        return Window(period.start, period.end)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.
 
-        The customer's own prices go before the general ones, for as long as they hold. There may be none.
+        The customer's own prices go before the general ones, for as long as they hold. There may be none. Of several
+        at the same time, the narrowest that matches an event counts (see `cell`).
         """
         return self._in(self.book, sku)
 
-    def later_prices(self, sku: str) -> list[Price]:
-        """Find the prices of a SKU for those parts of the month that the frozen book has none for."""
-        frozen, found = self.prices(sku), list[Price]()
-        for book in reversed(self.later):  # what came first is painted last: it was billed with first
-            for price in self._in(book, sku):
-                found = painted_over(found, price)
+    def ranked(self, sku: str) -> list[Price]:
+        """Find the same prices, in another order: of several that match an event, the last one counts."""
+        return sorted(self._in(self.book, sku), key=_rank)
+
+    def later_ranked(self, sku: str) -> list[Price]:
+        """Find the prices of a SKU for what the frozen book has none for, as `ranked` does.
+
+        Where the frozen book has one for all of the SKU's usage, none is needed. What came first goes before what came
+        later: it was billed with first.
+        """
+        frozen = self.prices(sku)
+        found = [price for book in reversed(self.later) for price in sorted(self._in(book, sku), key=_rank)]
         for price in frozen:
-            found = painted_over(found, price)
+            if not price.cell.where:
+                found = without(found, price.valid)
         return [price for price in found if price not in frozen]
 
-    def no_price(self, sku: str, time: datetime) -> ParkCustomerError:
+    def told_apart(self, sku: str, attributes: Attributes) -> Attributes:
+        """Leave of attributes those that the SKU's prices are told apart by."""
+        if not attributes:
+            return ()
+        names = names_of(price.cell for book in (self.book, *self.later) for price in self._in(book, sku))
+        return tuple((name, value) for name, value in attributes if name in names)
+
+    def tax_class(self, sku: str, price: Price | None = None) -> str:
+        """Find a SKU's tax class; empty if it has none.
+
+        That of its price; or, of a customer's own price, that of the general one at that time; or that of the SKU.
+
+        Parameters
+        ----------
+        price : Price or None
+            None: the last one that holds in the month, if there is one. Usage that is rated upstream has none.
+        """
+        if not any(book.has_tax_classes for book in (self.book, *self.later)):
+            return ""
+        price = price or next(reversed(self.prices(sku)), None)
+        if price is None:
+            return self.book.class_by_sku.get(sku, "")
+        if price.tax_class:
+            return price.tax_class
+        general = self._within(self.book, sku, "") if price.customer else []
+        of_general = next((one.tax_class for one in general if one.valid.holds_at(price.valid.start)), "")
+        books = (self.book, *self.later)
+        return of_general or next((found for book in books if (found := book.class_by_sku.get(sku))), "")
+
+    def no_price(self, sku: str, time: datetime, attributes: Attributes = ()) -> ParkCustomerError:
         """Say that a SKU has no price at a time, and what to do: the customer waits for a person."""
         others = [currency for currency in self.book.currencies.get(sku, ()) if currency != self.currency]
+        at = f"{time:%Y-%m-%d %H:%M} UTC" if self.prices(sku) else self.period
         if self.book.by_identity.get((sku, self.currency, "")):
-            hint = f"it has one, but not for {f'{time:%Y-%m-%d %H:%M} UTC' if self.prices(sku) else self.period}"
+            holding = any(price.valid.holds_at(time) for price in self.prices(sku))
+            hint = f"it has one, but not for {'those attributes' if holding else at}"
         else:
             hint = f"it has one in {', '.join(others)}" if others else "it has none for this SKU"
         newer = ", nor does a newer one" if self.later else ""
+        where = f" with {in_words(attributes)}" if attributes else ""
         return ParkCustomerError(
             "no_price",
-            f"SKU {sku!r} has no price in {self.currency} for its usage of {self.period} in price book "
+            f"SKU {sku!r}{where} has no price in {self.currency} for its usage of {self.period} in price book "
             f"{self.book.version} ({hint}){newer}; import one with `monthclose import prices`, or correct that usage "
             "to 0, and close again",
         )
 
     def _in(self, book: PriceBook, sku: str) -> list[Price]:
-        found = self._within(book, sku, "")
-        for own in self._within(book, sku, self.customer_id):
-            found = painted_over(found, own)
-        return found
+        general, own = self._within(book, sku, ""), self._within(book, sku, self.customer_id)
+        for price in own:
+            if not price.cell.where:
+                general = without(general, price.valid)
+        return sorted([*general, *own], key=lambda price: price.valid)
 
     def _within(self, book: PriceBook, sku: str, customer: str) -> list[Price]:
         entries = book.by_identity.get((sku, self.currency, customer), ())
@@ -184,4 +280,31 @@ class Terms:
 
     def commitments(self) -> list[Commitment]:
         """The commitments that hold."""
-        return [c for c in self.book.commitments if c.concerns(self.customer_id, self.currency, self.period)]
+        return self._holding(self.book.commitments)
+
+    def limits(self) -> list[Limit]:
+        """The limits that hold."""
+        return self._holding(self.book.limits)
+
+    def _holding[T: Commitment | Limit](self, entries: Iterable[T]) -> list[T]:
+        mine = [one for one in entries if one.concerns(self.customer_id, self.currency)]
+        return [one for one in mine if one.schedule.holds_in(self.period, self.window_of)]
+
+    @property
+    def reaches_back_to(self) -> Period:
+        """The first month of the terms that the month belongs to: what was billed since then counts; often itself."""
+        return min((term.first for term in self._long_terms()), default=self.period)
+
+    @property
+    def reaches_on_to(self) -> Period:
+        """The last month of those terms: what is billed now counts until then."""
+        return max((term.last for term in self._long_terms()), default=self.period)
+
+    def _long_terms(self) -> Iterator[Term]:
+        for one in self._holding(self.book.beyond_a_month):
+            yield one.schedule.term(self.period, self.window_of)
+
+
+def _rank(price: Price) -> tuple[object, ...]:
+    """The order of a customer's prices: their own last, of those the narrowest; equally narrow ones by time."""
+    return (bool(price.customer), price.cell.rank, price.valid, price.cell.where)

@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from monthclose.domain.pricing.book import PriceBook
+from monthclose.domain.pricing.cell import Conditions, in_words
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 
 
 class Section(StrEnum):
@@ -20,6 +21,8 @@ class Section(StrEnum):
     FEE = "fee"
     DISCOUNT = "discount"
     COMMITMENT = "commitment"
+    TAX_CLASS = "tax class"
+    LIMIT = "limit"
 
 
 class What(StrEnum):
@@ -44,9 +47,11 @@ class EntryChange:
     customers : tuple of str
         Whom it is for; empty: everybody. The own prices of several customers that change alike are one entry.
     skus : tuple of str
-        What a discount or a commitment is on; of a price, the SKU.
+        What a discount, a commitment or a limit is on; of a price, the SKU.
     before, after : sequence
         As in a price book's file; a price has one for each time that it holds.
+    where : str
+        Of a price that is for some of the SKU's usage, for which: `region = eu`.
     """
 
     section: Section
@@ -58,6 +63,7 @@ class EntryChange:
     description: str
     before: Sequence[Content]
     after: Sequence[Content]
+    where: str = ""
 
     @property
     def differing(self) -> Mapping[str, tuple[Any, Any]]:
@@ -73,12 +79,13 @@ def book_changes(before: PriceBook, after: PriceBook) -> tuple[EntryChange, ...]
         (Section.FEE, before.fees, after.fees),
         (Section.DISCOUNT, before.discounts, after.discounts),
         (Section.COMMITMENT, before.commitments, after.commitments),
+        (Section.LIMIT, before.limits, after.limits),
     )
     found = [change for section, was, is_now in specials for change in _specials(section, was, is_now)]
-    return (*found, *_together(_prices(before, after)))
+    return (*found, *_classes(before, after), *_together(_prices(before, after)))
 
 
-type _Special = Fee | Discount | Commitment
+type _Special = Fee | Discount | Commitment | Limit
 
 
 def _specials(section: Section, before: Iterable[_Special], after: Iterable[_Special]) -> Iterator[EntryChange]:
@@ -101,23 +108,44 @@ def _specials(section: Section, before: Iterable[_Special], after: Iterable[_Spe
         )
 
 
+def _classes(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:
+    known = {entry.id: entry for entry in before.tax_classes}
+    for entry in after.tax_classes:
+        was = known.get(entry.id)
+        if was != entry:
+            contents = [old.content() for old in (was,) if old]
+            what, now = What.CHANGED if was else What.NEW, [entry.content()]
+            yield EntryChange(Section.TAX_CLASS, entry.id, "", what, (), entry.skus, "", contents, now)
+
+
 def _prices(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:
     for identity, prices in after.by_identity.items():
         was = before.by_identity.get(identity, ())
-        if was == prices:
-            continue
-        sku, currency, customer = identity
-        contents = [_content(price) for price in was], [_content(price) for price in prices]
-        yield EntryChange(
-            Section.PRICE,
-            sku,
-            currency,
-            _what(*contents),
-            (customer,) if customer else (),
-            (sku,),
-            prices[-1].description,
-            *contents,
-        )
+        if was != prices:
+            for where in dict.fromkeys(price.cell.where for price in (*prices, *was)):
+                yield from _of_cell(identity, where, was, prices)
+
+
+def _of_cell(
+    identity: tuple[str, str, str], where: Conditions, was: Iterable[Price], prices: Iterable[Price]
+) -> Iterator[EntryChange]:
+    """Compare the prices of usage with some attributes."""
+    old, new = ([price for price in some if price.cell.where == where] for some in (was, prices))
+    if old == new:
+        return
+    sku, currency, customer = identity
+    contents = [_content(price) for price in old], [_content(price) for price in new]
+    yield EntryChange(
+        Section.PRICE,
+        sku,
+        currency,
+        _what(*contents),
+        (customer,) if customer else (),
+        (sku,),
+        (new or old)[-1].description,
+        *contents,
+        in_words((new or old)[-1].cell.shown(())),
+    )
 
 
 def _content(price: Price) -> Content:
@@ -128,7 +156,7 @@ def _content(price: Price) -> Content:
 def _what(before: Sequence[Content], after: Sequence[Content]) -> What:
     if not before:
         return What.NEW
-    return What.ENDED if "until" in after[-1] and "until" not in before[-1] else What.CHANGED
+    return What.ENDED if not after or ("until" in after[-1] and "until" not in before[-1]) else What.CHANGED
 
 
 def _together(changes: Iterable[EntryChange]) -> Iterator[EntryChange]:
@@ -138,7 +166,7 @@ def _together(changes: Iterable[EntryChange]) -> Iterator[EntryChange]:
         if not change.customers:
             yield change
             continue
-        key = repr((change.name, change.currency, change.before, change.after))
+        key = repr((change.name, change.where, change.currency, change.before, change.after))
         known = alike.get(key)
         alike[key] = replace(known, customers=(*known.customers, *change.customers)) if known else change
     yield from alike.values()

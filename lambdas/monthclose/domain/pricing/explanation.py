@@ -4,6 +4,8 @@ A step is a kind and its numbers as text; its amount follows from them by the ta
 and checking use the same arithmetic. A line's amount is the sum of its steps, rounded once, half to even.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -18,9 +20,9 @@ type Step = dict[str, str]
 """`kind`, the kind's numbers, and `amount` in major units, exact; see `_AMOUNTS` and `_WORDS`."""
 type _Numbers = Mapping[str, Fraction]
 
-_TEXTS = frozenset({"kind", "how", "amount", "up_to", "period", "invoice", "name"})
+_TEXTS = frozenset({"kind", "how", "amount", "up_to", "period", "invoice", "name", "first", "last", "bucket", "within"})
 """What in a step is not a number to compute with."""
-MEASURING = ("measured", "shared")
+MEASURING = ("measured", "shared", "buckets", "percentile", "opening")
 """Kinds of steps that say how a quantity was found, and cost nothing."""
 
 
@@ -49,9 +51,22 @@ def _discount_amount(n: _Numbers, _so_far: Fraction) -> Fraction:
     return -min(n["off"], n["of"])
 
 
+def _maximum(n: _Numbers, _so_far: Fraction) -> Fraction:
+    return max(n["limit"] - n.get("earlier", 0), Fraction(0)) - n["reached"]
+
+
+def _overage(n: _Numbers, _so_far: Fraction) -> Fraction:
+    earlier = n.get("earlier", Fraction(0))
+    above = max(earlier + n["reached"] - n["committed"], Fraction(0)) - max(earlier - n["committed"], Fraction(0))
+    return above * (n["factor"] - 1)
+
+
 _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "measured": _none,
     "shared": _none,
+    "buckets": _none,
+    "percentile": _none,
+    "opening": _none,
     "allowance": _none,
     "units": _units,
     "tier": _tier,
@@ -62,15 +77,27 @@ _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "discount": lambda n, _: -n["of"] * n["percent"] / 100,
     "discount_amount": _discount_amount,
     "true_up": lambda n, _: n["committed"] - n["reached"],
+    "term_true_up": lambda n, _: n["committed"] - n["earlier"] - n["reached"],
+    "term_part": _none,
+    "overage": _overage,
+    "term_overage": _overage,
+    "maximum": _maximum,
+    "term_maximum": _maximum,
+    "maximum_part": lambda n, _: -n["off"],
+    "term_maximum_part": lambda n, _: -n["off"],
     "priced_again": lambda n, _: n["value"],
     "billed": lambda n, _: -n["value"],
     "carried": lambda n, _: n["value"],
+    "tax_share": lambda n, so_far: n["share"] - so_far,
 }
 """The amount that each kind of step adds, from its numbers and the sum of the steps before it."""
 
 _WORDS: Mapping[str, str] = {
     "measured": "{how}: {quantity}",
     "shared": "{how}: {whole} in the month, {quantity} of it at this price",
+    "buckets": "{within} {bucket}; {how} of these: {quantity}",
+    "percentile": "{within} {bucket}; percentile {percentile} of these: {quantity}",
+    "opening": "continuing from the month before: {size}",
     "allowance": "{free} of {quantity} are free, {billable} are billed",
     "units": "{quantity} x {unit_price} = {amount}",
     "tier": "tier {tier}: {quantity} x {unit_price}{plus} = {amount}",
@@ -81,12 +108,36 @@ _WORDS: Mapping[str, str] = {
     "discount": "{percent}% off {of} = {amount}",
     "discount_amount": "{off} off {of} = {amount}",
     "true_up": "committed to {committed}, reached {reached}: {amount}",
+    "term_true_up": (
+        "committed to {committed} from {first} to {last}, reached {earlier} before and {reached} now: {amount}"
+    ),
+    "term_part": "{whole} x {part_of_term} = {part}",
+    "overage": "reached {reached}; what is above {committed} costs {factor} times as much: {amount}",
+    "term_overage": (
+        "reached {earlier} before and {reached} now; what is above {committed} from {first} to {last} costs {factor} "
+        "times as much: {amount}"
+    ),
+    "maximum": "at most {limit}, reached {reached}: {amount}",
+    "term_maximum": "at most {limit} from {first} to {last}, reached {earlier} before and {reached} now: {amount}",
+    "maximum_part": "at most {limit} in all, reached {reached}: this part of what is above it is {amount}",
+    "term_maximum_part": (
+        "at most {limit} in all from {first} to {last}, reached {earlier} before and {reached} now: this part of what "
+        "is above it is {amount}"
+    ),
     "priced_again": "{period} repriced with usage that arrived later: {amount}",
     "billed": "already billed on {invoice}: {amount}",
     "carried": "carried over from {period}: {amount}",
+    "tax_share": "of that, {share} for what is taxed the same",
 }
 
 
+_BUCKETS = {
+    "minute": "per minute",
+    "5_minutes": "per 5 minutes",
+    "15_minutes": "per 15 minutes",
+    "hour": "per hour",
+    "day": "per day",
+}
 _OPEN_END = "any"
 """What the last tier goes up to."""
 _UNITS_OF_TIME = (
@@ -111,6 +162,14 @@ class Explanation:
         self.steps: list[Step] = []
         self.total = Fraction(0)
         """Their sum, in major units."""
+
+    @classmethod
+    def of(cls, steps: Iterable[Step]) -> Explanation:
+        """Continue an explanation."""
+        explanation = cls()
+        explanation.steps = [dict(step) for step in steps]
+        explanation.total = sum((Fraction(step["amount"]) for step in explanation.steps), Fraction(0))
+        return explanation
 
     def add(self, kind: str, **values: Fraction | Decimal | int | str) -> None:
         """Add a step; its amount follows from its numbers."""
@@ -173,10 +232,15 @@ def in_words(step: Mapping[str, str], writer: Writer = IN_ENGLISH) -> str:
     if "how" in step:
         # Stored words: braces in them are no blanks to fill in.
         texts["how"] = writer.text(step["how"].replace("{", "{{").replace("}", "}}"))
-    for name in {"period", "invoice"} & step.keys():
+    if "bucket" in step:
+        texts["bucket"] = writer.text(_BUCKETS[step["bucket"]])
+        texts["within"] = writer.text(step["within"])
+    for name in {"period", "invoice", "first", "last"} & step.keys():
         texts[name] = listed(step[name], writer)
     if step["kind"] == "tier":
         texts["tier"] = _tier_in_words(step, writer)
+    if step["kind"] == "term_part":
+        texts["part_of_term"] = _part_in_words(Fraction(step["seconds"]), Fraction(step["of_seconds"]), writer)
     if step["kind"] == "prorated":
         texts["part"] = _part_in_words(Fraction(step["seconds"]), Fraction(step["of_seconds"]), writer)
     return writer.text(_WORDS[step["kind"]], **texts)

@@ -1,20 +1,37 @@
 """A line of an invoice."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NotRequired, TypedDict, cast
 
+from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import Step
+from monthclose.domain.usage import Attributes
+
+MOST_LINES = 15_000
+"""Of an invoice: as many as the function that makes its PDF has memory for (`stacks/functions/table.py`)."""
 
 _OptionalEntries = TypedDict(
     "_OptionalEntries",
-    {"kind": str, "resource": str, "period": str, "from": str, "until": str, "steps": list[Step], "customer_id": str},
+    {
+        "kind": str,
+        "resource": str,
+        "attributes": Mapping[str, str],
+        "period": str,
+        "from": str,
+        "until": str,
+        "steps": list[Step],
+        "tax_class": str,
+        "customer_id": str,
+    },
     total=False,
 )  # written as a call because `from` is a keyword
 
@@ -50,6 +67,10 @@ class LineKind(StrEnum):
     DISCOUNT = "discount"
     COMMITMENT = "commitment"
     """The true-up to a minimum commitment."""
+    OVERAGE = "overage"
+    """What is charged on top for what is above a commitment."""
+    MAXIMUM = "maximum"
+    """What is taken off because it is above a maximum."""
     ADJUSTMENT = "adjustment"
     """Of an earlier month, for usage that came after that month's close."""
     BILLED = "billed"
@@ -78,6 +99,10 @@ class InvoiceLine:
         The month that it is for, if not the invoice's.
     steps : tuple
         How the amount came about (see `explanation`).
+    attributes : tuple
+        The usage that it is for, where attributes tell it apart from other usage of the SKU (see `cell`).
+    tax_class : str
+        Which rates of the tax table it has; empty: those of what has none.
     """
 
     sku: str
@@ -93,6 +118,13 @@ class InvoiceLine:
     ends: datetime | None = None
     period: Period | None = None
     steps: tuple[Step, ...] = ()
+    attributes: Attributes = ()
+    tax_class: str = ""
+
+    def of_class(self, tax_class: str, amount: Money | None = None, steps: Iterable[Step] | None = None) -> InvoiceLine:
+        """Give it a tax class, and if it is cut, the amount of its part and how that came about."""
+        amount = self.amount if amount is None else amount
+        return replace(self, tax_class=tax_class, amount=amount, steps=self.steps if steps is None else tuple(steps))
 
     def content(self, invoiced: Period) -> LineContent:
         """The line as JSON on the invoice of a month; what says nothing is left out, decimals are text."""
@@ -109,12 +141,23 @@ class InvoiceLine:
         more: _OptionalEntries = {
             "kind": self.kind.value if self.kind is not LineKind.USAGE else "",
             "resource": self.resource,
+            "attributes": dict(self.attributes),
             "period": str(period) if period != invoiced else "",
             "from": self.starts.isoformat() if self.starts and self.starts != period.start else "",
             "until": self.ends.isoformat() if self.ends and self.ends != period.end else "",
             "steps": [dict(step) for step in self.steps],
+            "tax_class": self.tax_class,
         }
         return cast("LineContent", {**content, **{name: value for name, value in more.items() if value}})
+
+
+def too_many_lines() -> ParkCustomerError:
+    """Say that usage comes to more lines than an invoice can have."""
+    return ParkCustomerError(
+        "too_many_lines",
+        f"the usage comes to more than {MOST_LINES:,} lines: price it by SKU instead of by resource or group, or "
+        "send usage that is rated upstream with fewer different unit prices",
+    )
 
 
 def total_minor(lines: Iterable[InvoiceLine]) -> int:

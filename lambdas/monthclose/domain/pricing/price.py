@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Aggregation, Window
+from monthclose.domain.pricing.buckets import Buckets, Empty
+from monthclose.domain.pricing.cell import WHOLE, Cell
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.models import Content, Flat, Model, PerUnit
 
@@ -33,6 +35,14 @@ class Price:
         The one customer whom it is for, before the general entry; empty for all.
     time_unit : str
         What sizes are weighted by (`time_weighted` only): one of `SECONDS`, or `month`.
+    cell : Cell
+        The usage that it is for, by attributes, and what of it is priced on its own.
+    buckets : Buckets or None
+        The hours or days that usage is measured in first; `aggregation` is then that of the buckets.
+    carries_over : bool
+        Whether sizes continue from the month before without a reading at the start (see `sizes`).
+    tax_class : str
+        Which rates of the tax table it has; empty: see `Terms.tax_class`.
     """
 
     sku: str
@@ -46,6 +56,10 @@ class Price:
     valid: Window = ALWAYS
     customer: str = ""
     time_unit: str = "hour"
+    cell: Cell = WHOLE
+    buckets: Buckets | None = None
+    carries_over: bool = False
+    tax_class: str = ""
 
     @classmethod
     def plain(cls, sku: str, currency: str, unit_price: Decimal, unit: str = "", description: str = "") -> Price:
@@ -65,7 +79,22 @@ class Price:
     @property
     def needs_resource(self) -> bool:
         """Whether events must name their resource: a cap or a fee of nobody in particular would be wrong."""
-        return self.by_resource or self.aggregation is Aggregation.UNIQUE
+        return self.by_resource or self.measuring is Aggregation.UNIQUE
+
+    @property
+    def measuring(self) -> Aggregation:
+        """What events are taken by: the aggregation within buckets, or the only one."""
+        return self.buckets.aggregation if self.buckets else self.aggregation
+
+    @property
+    def once_a_month(self) -> bool:
+        """Whether a resource counts once a month, however often the price changes in it."""
+        return self.aggregation not in (Aggregation.SUM, Aggregation.COUNT, Aggregation.TIME_WEIGHTED)
+
+    @property
+    def sizes_continue(self) -> bool:
+        """Whether a size that was read under an earlier price goes on under this one."""
+        return self.buckets.empty is Empty.CARRY if self.buckets else self.aggregation is Aggregation.TIME_WEIGHTED
 
     def unit_seconds(self, period: Period) -> int:
         """Length of the unit of time that sizes are weighted by."""
@@ -85,6 +114,10 @@ class Price:
             "time_unit": self.time_unit if self.aggregation is Aggregation.TIME_WEIGHTED else None,
             "free": plain(self.free) if self.free else None,
             "per_resource": self.per_resource or None,
+            **self.cell.content(),
+            **(self.buckets.content() if self.buckets else {}),
+            "carry_over": self.carries_over or None,
+            "tax_class": self.tax_class,
             **window_content(self.valid),
             **self.model.content(),
         }
@@ -112,9 +145,35 @@ def overlap(one: Window, other: Window) -> Window | None:
 
 def painted_over(entries: Iterable[Price], new: Price) -> list[Price]:
     """Lay an entry over others of its kind: where it holds they don't any more; before and after they do."""
+    return sorted([*without(entries, new.valid), new], key=lambda price: price.valid)
+
+
+def painted(entries: Iterable[Price]) -> list[Price]:
+    """Lay entries over each other, the last one on top, so that one holds at a time."""
+    found = list[Price]()
+    for price in entries:
+        found = painted_over(found, price)
+    return found
+
+
+def without(entries: Iterable[Price], window: Window) -> list[Price]:
+    """Cut a time out of entries: before and after it they hold."""
     kept = []
     for old in entries:
-        before = Window(old.valid.start, min(old.valid.end, new.valid.start))
-        after = Window(max(old.valid.start, new.valid.end), old.valid.end)
+        before = Window(old.valid.start, min(old.valid.end, window.start))
+        after = Window(max(old.valid.start, window.end), old.valid.end)
         kept += [replace(old, valid=part) for part in (before, after) if part.start < part.end]
-    return sorted([*kept, new], key=lambda price: price.valid)
+    return kept
+
+
+def laid_over(entries: Iterable[Price], new: Iterable[Price]) -> list[Price]:
+    """Lay an import's entries of a SKU over the earlier ones, all cells at once: where one holds, no earlier one does.
+
+    Of two new ones for the same cell, the later one holds.
+    """
+    kept, laid = list(entries), list[Price]()
+    for price in new:
+        kept = without(kept, price.valid)
+        alike = [other for other in laid if other.cell.where == price.cell.where]
+        laid = [*(other for other in laid if other not in alike), *without(alike, price.valid), price]
+    return sorted([*kept, *laid], key=lambda price: price.valid)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.book import Terms
+from monthclose.domain.pricing.cell import Cell
+from monthclose.domain.pricing.cell_meters import Add, CellMeters
 from monthclose.domain.pricing.deductions import with_deductions
 from monthclose.domain.pricing.exact import shown
 from monthclose.domain.pricing.explanation import Explanation
-from monthclose.domain.pricing.line import InvoiceLine, LineKind
-from monthclose.domain.pricing.price import Price, month_seconds
+from monthclose.domain.pricing.line import MOST_LINES, InvoiceLine, LineKind, too_many_lines
+from monthclose.domain.pricing.price import Price, month_seconds, painted
 from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
-from monthclose.domain.usage import UsageEvent
-
-MOST_LINES = 15_000
-"""Of an invoice: as many as the function that makes its PDF has memory for (`stacks/functions/table.py`)."""
-
-type _Add = Callable[[UsageEvent], None]
+from monthclose.domain.pricing.tax_shares import with_tax_classes
+from monthclose.domain.usage import Attributes, UsageEvent
 
 
 def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
@@ -46,7 +45,7 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
         else:
             (adders.get(event.sku) or metered.adder(event.sku))(event)
     lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
-    return with_deductions([*lines, *_fees(terms)], terms)
+    return with_tax_classes(with_deductions([*lines, *_fees(terms)], terms), terms)
 
 
 def not_too_many[T](lines: Iterable[T]) -> list[T]:
@@ -59,16 +58,12 @@ def not_too_many[T](lines: Iterable[T]) -> list[T]:
     """
     some = list(islice(lines, MOST_LINES + 1))
     if len(some) > MOST_LINES:
-        raise ParkCustomerError(
-            "too_many_lines",
-            f"the usage comes to more than {MOST_LINES:,} lines: price it by SKU instead of by resource, or "
-            "send usage that is rated upstream with fewer different unit prices",
-        )
+        raise too_many_lines()
     return some
 
 
 def _place(line: InvoiceLine) -> tuple[object, ...]:
-    return (line.sku, line.resource, line.starts, line.unit_price or Decimal(0))
+    return (line.sku, line.attributes, line.resource, line.starts, line.unit_price or Decimal(0))
 
 
 class _Rated:
@@ -101,6 +96,7 @@ class _Rated:
                 starts=self._terms.window.start,
                 ends=self._terms.window.end,
                 steps=tuple(explanation.steps),
+                tax_class=self._terms.book.class_by_sku.get(sku, ""),
             )
 
 
@@ -110,24 +106,33 @@ class _Metered:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._meters: list[Metered] = []
-        self._unpriced: dict[str, tuple[Decimal, datetime]] = {}
-        """By SKU: the usage that no price holds for, and when it began. Corrected to 0 it needs none."""
-        self._later: dict[str, _Add] = {}
-        self.adders: dict[str, _Add] = {}
+        self._cells: list[CellMeters] = []
+        self._unpriced: dict[tuple[str, Attributes], tuple[Decimal, datetime]] = {}
+        """By SKU and cell: the usage that no price holds for, and when it began. Corrected to 0 it needs none."""
+        self._later: dict[str, Add] = {}
+        self.adders: dict[str, Add] = {}
         """By SKU: what takes its events."""
 
-    def adder(self, sku: str) -> _Add:
+    def adder(self, sku: str) -> Add:
         """Make what takes the events of a SKU that is seen for the first time."""
-        add = self._metering(sku, self._terms.prices(sku), self._add_later)
+        add = self._metering(sku, self._terms.ranked(sku), self._add_later)
         self.adders[sku] = add
         return add
 
-    def _metering(self, sku: str, prices: Sequence[Price], otherwise: _Add) -> _Add:
-        """Meter events by the price that holds at their time; those that none holds for go elsewhere."""
-        made, feeds = meters(prices, self._terms.period)
-        self._meters += made
-        whole = len(feeds) == 1 and feeds[0].window == self._terms.window
-        add = feeds[0].meter.add if whole else _by_time(feeds, otherwise)
+    def _metering(self, sku: str, prices: Sequence[Price], otherwise: Add) -> Add:
+        """Meter events by the price that holds for them; those that none holds for go elsewhere."""
+
+        def fed(holding: Sequence[Price]) -> tuple[list[Metered], Add]:
+            made, feeds = meters(holding, self._terms.period)
+            whole = len(feeds) == 1 and feeds[0].window == self._terms.window
+            return made, feeds[0].meter.add if whole else _by_time(feeds, otherwise)
+
+        if any(price.cell.names for price in prices):
+            self._cells.append(CellMeters(prices, fed))
+            add: Add = self._cells[-1].add
+        else:
+            made, add = fed(painted(prices))
+            self._meters += made
         if any(price.needs_resource for price in prices):
             add = _naming_its_resource(sku, add)
         return add
@@ -136,34 +141,48 @@ class _Metered:
         """Take an event that the frozen book has no price for: by a price that came later, if there is one."""
         sku = event.sku
         if sku not in self._later:
-            self._later[sku] = self._metering(sku, self._terms.later_prices(sku), self._leave_unpriced)
+            self._later[sku] = self._metering(sku, self._terms.later_ranked(sku), self._leave_unpriced)
         self._later[sku](event)
 
     def _leave_unpriced(self, event: UsageEvent) -> None:
-        quantity, since = self._unpriced.get(event.sku, (Decimal(0), event.time))
-        self._unpriced[event.sku] = EXACT.add(quantity, event.quantity), min(since, event.time)
+        key = (event.sku, self._terms.told_apart(event.sku, event.attributes))
+        quantity, since = self._unpriced.get(key, (Decimal(0), event.time))
+        self._unpriced[key] = EXACT.add(quantity, event.quantity), min(since, event.time)
 
     def lines(self) -> Iterator[InvoiceLine]:
-        for sku, (quantity, since) in sorted(self._unpriced.items()):
+        for (sku, attributes), (quantity, since) in sorted(self._unpriced.items()):
             if quantity:
-                raise self._terms.no_price(sku, since)
-        for price, own, whole in self._meters:
+                raise self._terms.no_price(sku, since, attributes)
+        for metered in self._meters:
+            yield from self._lines_of([metered])
+        for cells in self._cells:
+            for _, groups in groupby(cells.metered(), key=lambda each: each.price):
+                yield from self._lines_of(groups)
+
+    def _lines_of(self, groups: Iterable[Metered]) -> Iterator[InvoiceLine]:
+        """Make the lines of a price: its free allowance is one pool for all of them."""
+        left: Fraction | None = None
+        for price, own, whole, group in groups:
             quantities = _pooled(own, price)
             wholes = _pooled(whole, price) if whole else {}
-            free = Fraction(price.free)
+            free = Fraction(price.free) if left is None else left
             for resource in sorted(quantities):
                 used = max(min(free, quantities[resource]), Fraction(0))
                 free -= used
-                yield self._line(price, resource, quantities[resource], used, wholes.get(resource))
+                line = self._line(price, resource, quantities[resource], used, wholes.get(resource))
+                yield _in_cell(line, price.cell, group) if price.cell.names else line
+            left = free
 
     def _line(
         self, price: Price, resource: str, quantity: Fraction, free: Fraction, whole: Fraction | None
     ) -> InvoiceLine:
         explanation = Explanation(month_seconds(self._terms.period))
         how = price.aggregation.replace("_", "-")
+        if price.buckets:
+            price.buckets.explain(how, quantity if whole is None else whole, explanation)
         if whole is not None:
             explanation.add("shared", how=how, whole=whole, quantity=quantity)
-        elif price.aggregation is not Aggregation.SUM:
+        elif price.aggregation is not Aggregation.SUM and not price.buckets:
             explanation.add("measured", how=how, quantity=quantity)
         if free:
             explanation.add("allowance", free=free, quantity=quantity, billable=quantity - free)
@@ -180,10 +199,18 @@ class _Metered:
             starts=price.valid.start,
             ends=price.valid.end,
             steps=tuple(explanation.steps),
+            tax_class=self._terms.tax_class(price.sku, price),
         )
 
 
-def _by_time(feeds: list[Feed], otherwise: _Add) -> _Add:
+def _in_cell(line: InvoiceLine, cell: Cell, group: Attributes) -> InvoiceLine:
+    """Say which of a SKU's usage a line is for: `Storage (eu, ssd)`."""
+    shown = cell.shown(group)
+    values = ", ".join(value or f"no {name}" for name, value in shown)
+    return replace(line, attributes=shown, description=f"{line.description} ({values})")
+
+
+def _by_time(feeds: list[Feed], otherwise: Add) -> Add:
     """Choose by the event's time: where a price holds, there is something to take it."""
 
     def add(event: UsageEvent) -> None:
@@ -204,7 +231,7 @@ def _pooled(measure: Measure, price: Price) -> Mapping[str, Fraction]:
     return quantities if price.by_resource else {"": sum(quantities.values(), Fraction(0))}
 
 
-def _naming_its_resource(sku: str, add: _Add) -> _Add:
+def _naming_its_resource(sku: str, add: Add) -> Add:
     def checked(event: UsageEvent) -> None:
         if not event.resource:
             raise ParkCustomerError(
@@ -235,4 +262,5 @@ def _fees(terms: Terms) -> Iterator[InvoiceLine]:
             starts=part.start,
             ends=part.end,
             steps=tuple(explanation.steps),
+            tax_class=fee.tax_class,
         )

@@ -1,23 +1,33 @@
 """A month in which a SKU has several prices: what each of them prices.
 
 What was used under a price is priced by it. Amounts are used at one time, and sizes go on across the change. But `max`,
-`last` and `unique` count a resource once a month: so they are measured over the whole month, as if the price had not
-changed, and each price has the part of a resource's quantity that was used under it: by size x time for readings, by
-the amounts for `unique`. A price that changes into itself changes nothing.
+`min`, `average`, `last` and `unique` count a resource once a month: so they are measured over the whole month, as if
+the price had not changed, and each price has the part of a resource's quantity that was used under it: by size x time
+for readings, by the amounts for `unique`. So it is with what is made of buckets and is not their sum or number: it is
+shared by what the buckets have that begin under each price. A price that changes into itself changes nothing; where it
+changes within a bucket, the whole bucket has the earlier price.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Aggregation, Meter, Readings, SumMeter, UniqueMeter, Window, meter
+from monthclose.domain.pricing.aggregation import (
+    Aggregation,
+    Meter,
+    Readings,
+    SumMeter,
+    UniqueMeter,
+    Window,
+    meter,
+    rounded,
+)
+from monthclose.domain.pricing.buckets import BucketMeter, Buckets, Grid
 from monthclose.domain.pricing.price import Price
-from monthclose.domain.usage import UsageEvent
-
-_PLACES = 10**9
-_ONCE_A_MONTH = (Aggregation.MAX, Aggregation.LAST, Aggregation.UNIQUE)
+from monthclose.domain.usage import Attributes, UsageEvent
 
 
 class Measure(Protocol):
@@ -28,11 +38,12 @@ class Measure(Protocol):
 
 
 class Metered(NamedTuple):
-    """What a price's quantity is taken from; `whole`, if that is a part only, is the month's."""
+    """What a price's quantity is taken from; `whole`, if that is a part only, is the month's; `group`, the group's."""
 
     price: Price
     own: Measure
     whole: Measure | None = None
+    group: Attributes = ()
 
 
 class Feed(NamedTuple):
@@ -42,30 +53,54 @@ class Feed(NamedTuple):
     meter: Meter
 
 
+type _Kind = tuple[Aggregation, Buckets | None, bool]
+"""What prices have in common that share what is measured once."""
+
+
 def meters(prices: Sequence[Price], period: Period) -> tuple[list[Metered], list[Feed]]:
-    """Make what measures for each of a SKU's prices in a month, and what takes which events."""
+    """Make what measures for each of a SKU's prices in a month, and what takes which events.
+
+    The prices hold one after the other; with gaps, if need be.
+    """
     made, feeds = list[Metered](), list[Feed]()
-    shared: dict[Aggregation, SharedMeter] = {}
-    for price in prices:
-        alike = [other.valid for other in prices if other.aggregation.is_of_sizes == price.aggregation.is_of_sizes]
-        if price.aggregation in _ONCE_A_MONTH and len(alike) > 1:
-            if price.aggregation not in shared:
-                shared[price.aggregation] = SharedMeter(price.aggregation, alike)
-                feeds += [Feed(window, shared[price.aggregation]) for window in alike]
-            month = shared[price.aggregation]
-            made.append(Metered(price, month.part(price.valid), month))
+    shared: dict[_Kind, SharedMeter] = {}
+    month = Window(period.start, period.end)
+    windows = _windows(prices, month)
+    for price, window in zip(prices, windows, strict=True):
+        sizes = price.measuring.is_of_sizes
+        alike = [w for other, w in zip(prices, windows, strict=True) if other.measuring.is_of_sizes == sizes]
+        if price.once_a_month and len(alike) > 1:
+            kind = (price.aggregation, price.buckets, price.by_resource)
+            if kind not in shared:
+                shared[kind] = SharedMeter(price, alike, month)
+                feeds += [Feed(of, shared[kind]) for of in alike]
+            made.append(Metered(price, shared[kind].part(window), shared[kind]))
         else:
-            own = _meter(price, period)
-            goes_on = price.aggregation is Aggregation.TIME_WEIGHTED
-            before = [window for window in alike if goes_on and window < price.valid]
-            feeds += [Feed(window, own) for window in (*before, price.valid)]
+            own = _meter(price, window, period)
+            before = [of for of in alike if price.sizes_continue and of < window]
+            feeds += [Feed(of, own) for of in (*before, window)]
             made.append(Metered(price, own))
     return made, feeds
 
 
-def _meter(price: Price, period: Period) -> Meter:
+def _windows(prices: Sequence[Price], month: Window) -> list[Window]:
+    """When each price takes events: where one follows another within a bucket, from the next bucket on."""
+    windows = [price.valid for price in prices]
+    for place, (price, following) in enumerate(pairwise(prices)):
+        size = price.buckets.size if price.buckets else ""
+        if following.buckets and following.buckets.size == size and price.valid.end == following.valid.start:
+            boundary = Grid(size, month).boundary(following.valid.start)
+            windows[place] = windows[place]._replace(end=boundary)
+            windows[place + 1] = windows[place + 1]._replace(start=boundary)
+    return windows
+
+
+def _meter(price: Price, window: Window, period: Period) -> Meter:
+    if price.buckets:
+        grid = Grid(price.buckets.size, Window(period.start, period.end))
+        return BucketMeter(price.buckets, price.aggregation, grid, window, by_resource=price.by_resource)
     unit = price.unit_seconds(period)
-    return meter(price.aggregation, price.valid, by_resource=price.by_resource, unit_seconds=unit)
+    return meter(price.aggregation, window, by_resource=price.by_resource, unit_seconds=unit)
 
 
 class SharedMeter:
@@ -80,10 +115,18 @@ class SharedMeter:
         When each price holds, in order.
     """
 
-    def __init__(self, aggregation: Aggregation, windows: Sequence[Window]) -> None:
+    def __init__(self, price: Price, windows: Sequence[Window], month: Window) -> None:
         self._windows = windows
-        self._whole: UniqueMeter | Meter = meter(aggregation, windows[0], by_resource=True, unit_seconds=1)
-        self._used: _Sizes | _Amounts = _Sizes(windows) if aggregation.is_of_sizes else _Amounts(windows)
+        self._whole: UniqueMeter | Meter
+        self._used: _Sizes | _Amounts | _InBuckets
+        if price.buckets:
+            whole = Window(windows[0].start, windows[-1].end)
+            grid = Grid(price.buckets.size, month)
+            in_buckets = BucketMeter(price.buckets, price.aggregation, grid, whole, by_resource=price.by_resource)
+            self._whole, self._used = in_buckets, _InBuckets(in_buckets, windows)
+        else:
+            self._whole = meter(price.aggregation, windows[0], by_resource=True, unit_seconds=1)
+            self._used = _Sizes(windows) if price.aggregation.is_of_sizes else _Amounts(windows)
 
     def add(self, event: UsageEvent) -> None:
         """Take an event."""
@@ -157,11 +200,24 @@ class _Amounts:
         ]
 
 
+class _InBuckets(NamedTuple):
+    """What was used in buckets: the meter of the month has it."""
+
+    meter: BucketMeter
+    windows: Sequence[Window]
+
+    def add(self, event: UsageEvent) -> None:
+        """Take nothing: the meter has the event."""
+
+    def by_window(self) -> list[Mapping[str, Fraction]]:
+        return self.meter.used(self.windows)
+
+
 def _shared(quantity: Fraction, used: Sequence[Fraction]) -> Iterator[Fraction]:
     """Cut a quantity in proportion to what was used."""
     total, so_far, given = sum(used), Fraction(0), Fraction(0)
     for one in used:
         so_far += one
-        due = quantity if so_far == total else Fraction(round(quantity * so_far / total * _PLACES), _PLACES)
+        due = quantity if so_far == total else rounded(quantity * so_far / total)
         yield due - given
         given = due

@@ -1,4 +1,4 @@
-"""What a price book has beside prices: fees, discounts and minimum commitments. Each has an id, which names it."""
+"""What a price book has beside prices: fees, discounts, minimum commitments and limits. Each has an id."""
 
 from __future__ import annotations
 
@@ -10,24 +10,8 @@ from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import ALWAYS, window_content
-
-
-@dataclass(frozen=True, slots=True)
-class Months:
-    """Whole months, from `first` to before `end`; None: without that bound."""
-
-    first: Period | None = None
-    end: Period | None = None
-
-    def __contains__(self, period: Period) -> bool:
-        return (self.first is None or self.first <= period) and (self.end is None or period < self.end)
-
-    def content(self) -> Content:
-        """As in a price book's file."""
-        return {
-            "from": str(self.first) if self.first else None,
-            "until": str(self.end) if self.end else None,
-        }
+from monthclose.domain.pricing.scope import Scope
+from monthclose.domain.pricing.term import ALL_MONTHS, Length, Months, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +30,7 @@ class Fee:
     customers: tuple[str, ...] = ()
     description: str = ""
     valid: Window = ALWAYS
+    tax_class: str = ""
 
     def concerns(self, customer_id: str, currency: str) -> bool:
         """Whether a customer pays it."""
@@ -59,6 +44,7 @@ class Fee:
             monthly_fee=plain(self.monthly_fee),
             customers=list(self.customers),
             description=self.description,
+            tax_class=self.tax_class,
             **window_content(self.valid),
         )
 
@@ -86,7 +72,7 @@ class Discount:
     skus: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
     description: str = ""
-    months: Months = Months()
+    months: Months = ALL_MONTHS
 
     def concerns(self, customer_id: str, currency: str, period: Period) -> bool:
         """Whether a customer has it in a month."""
@@ -108,12 +94,22 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """A minimum a month, counted after all discounts; what is missing becomes a line, the true-up.
+    """A minimum a term, counted after all discounts; what is missing at its end becomes a line, the true-up.
 
     Parameters
     ----------
-    skus : tuple of str
-        The SKUs whose usage counts towards it; empty: everything, fees too.
+    skus, fees : tuple of str
+        The SKUs whose usage counts towards it, and the fees, by id; both empty: everything.
+    tax_class : str
+        That of its true-up; empty: that of its SKUs (see `tax_shares`).
+    valid : Window
+        Bounds within a month, which prorate it by the second; whole months are in `months`.
+    term : Length
+        What the minimum is for.
+    calendar : bool
+        Whether quarters and years are those of the calendar, and not counted from the first month.
+    overage : Decimal or None
+        What the price of anything above the minimum is multiplied by.
     """
 
     id: str
@@ -122,15 +118,27 @@ class Commitment:
     customers: tuple[str, ...] = ()
     skus: tuple[str, ...] = ()
     description: str = ""
-    months: Months = Months()
+    months: Months = ALL_MONTHS
+    tax_class: str = ""
+    fees: tuple[str, ...] = ()
+    valid: Window = ALWAYS
+    term: Length = Length.MONTH
+    calendar: bool = False
+    overage: Decimal | None = None
 
-    def concerns(self, customer_id: str, currency: str, period: Period) -> bool:
-        """Whether a customer has it in a month."""
-        return period in self.months and self.currency == currency and _among(customer_id, self.customers)
+    @property
+    def scope(self) -> Scope:
+        """What counts towards it."""
+        return Scope(self.skus, self.fees)
 
-    def includes(self, other: Commitment) -> bool:
-        """Whether all that counts towards another one counts towards this one, too."""
-        return not self.skus or (bool(other.skus) and set(other.skus) <= set(self.skus))
+    @property
+    def schedule(self) -> Schedule:
+        """When it holds, and its terms."""
+        return Schedule(self.months, self.valid, self.term, self.calendar)
+
+    def concerns(self, customer_id: str, currency: str) -> bool:
+        """Whether a customer has it while it holds."""
+        return self.currency == currency and _among(customer_id, self.customers)
 
     def content(self) -> Content:
         """As in a price book's file."""
@@ -140,8 +148,68 @@ class Commitment:
             amount=plain(self.minimum),
             customers=list(self.customers),
             skus=list(self.skus),
+            fees=list(self.fees),
             description=self.description,
-            **self.months.content(),
+            tax_class=self.tax_class,
+            overage=None if self.overage is None else plain(self.overage),
+            **self.schedule.content(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A maximum a term: what is above it is taken off.
+
+    Parameters
+    ----------
+    skus, fees : tuple of str
+        The SKUs whose usage it is on, and the fees, by id; both empty: the whole invoice.
+    per_resource : bool
+        Whether each resource has a maximum of its own, for all of the SKUs together.
+    before_discounts : bool
+        Whether it is applied before the discounts, which are then on what it leaves.
+    """
+
+    id: str
+    currency: str
+    maximum: Decimal
+    customers: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
+    fees: tuple[str, ...] = ()
+    description: str = ""
+    months: Months = ALL_MONTHS
+    term: Length = Length.MONTH
+    calendar: bool = False
+    per_resource: bool = False
+    before_discounts: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """What it is on."""
+        return Scope(self.skus, self.fees)
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it holds, and its terms."""
+        return Schedule(self.months, length=self.term, calendar=self.calendar)
+
+    def concerns(self, customer_id: str, currency: str) -> bool:
+        """Whether a customer has it while it holds."""
+        return self.currency == currency and _among(customer_id, self.customers)
+
+    def content(self) -> Content:
+        """As in a price book's file."""
+        return _present(
+            id=self.id,
+            currency=self.currency,
+            maximum=plain(self.maximum),
+            customers=list(self.customers),
+            skus=list(self.skus),
+            fees=list(self.fees),
+            description=self.description,
+            per_resource=self.per_resource or None,
+            before_discounts=self.before_discounts or None,
+            **self.schedule.content(),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -113,7 +114,10 @@ def line_rows(document: InvoiceDocument) -> list[Row]:
     """
     whole = DocumentLine("", "", Decimal(1), 0, kind=LineKind.DISCOUNT)
     rows = [_line_row(document, line, line.description, line.amount_minor) for line in document.lines]
-    rows += [_line_row(document, whole, discount.description, discount.amount_minor) for discount in document.discounts]
+    rows += [
+        _line_row(document, replace(whole, tax_class=each.tax_class), each.description, each.amount_minor)
+        for each in document.discounts
+    ]
     return [row | {"position": position} for position, row in enumerate(rows, 1)]
 
 
@@ -138,13 +142,15 @@ def _line_row(document: InvoiceDocument, line: DocumentLine, description: str, a
         "service_from": begins.date().isoformat(),
         "service_to": last.date().isoformat(),
         "service_period": str(served),
+        "tax_class": _said(line.tax_class),
     }
 
 
 def tax_rows(document: InvoiceDocument) -> list[Row]:
     """Make the rows of a document's taxes; those of a credit note are negative.
 
-    The jurisdiction is where the customer is, which the tax table goes by: `DE`, `US-NY`.
+    The jurisdiction is where the customer is, which the tax table goes by: `DE`, `US-NY`. The tax classes are those of
+    the lines that it is on, `-` for none; where it is on all lines, they are left out.
     """
     buyer = document.customer
     place = "-".join(part for part in (buyer.country, buyer.region) if part)
@@ -160,6 +166,7 @@ def tax_rows(document: InvoiceDocument) -> list[Row]:
             "tax_minor": tax.amount.minor,
             "currency": document.currency,
             "category": tax.rate.category.value,
+            "tax_classes": _said(" ".join(name or "-" for name in tax.classes)),
         }
         for tax in document.taxes
     ]

@@ -75,11 +75,11 @@ INVOICES = _table(
 LINES = _table(
     "lines",
     "number position:count customer_id period kind sku description resource quantity:decimal unit unit_price:decimal "
-    "amount_minor currency service_from:date service_to:date service_period",
+    "amount_minor currency service_from:date service_to:date service_period tax_class",
 )
 TAXES = _table(
     "taxes",
-    "number customer_id period jurisdiction name rate:decimal taxable_minor tax_minor currency category",
+    "number customer_id period jurisdiction name rate:decimal taxable_minor tax_minor currency category tax_classes",
 )
 PAYMENTS = _table(
     "payments",

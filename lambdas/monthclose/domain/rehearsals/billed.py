@@ -29,6 +29,8 @@ class EntryKind(StrEnum):
     FEE = "fee"
     DISCOUNT = "discount"
     COMMITMENT = "commitment"
+    OVERAGE = "overage"
+    MAXIMUM = "maximum"
     TAX = "tax"
     CREDIT = "credit"
     """Credit that was used. It pays for the total and is no part of it."""
@@ -46,6 +48,8 @@ _OF_LINES: Mapping[str, EntryKind] = {
     LineKind.FEE: EntryKind.FEE,
     LineKind.DISCOUNT: EntryKind.DISCOUNT,
     LineKind.COMMITMENT: EntryKind.COMMITMENT,
+    LineKind.OVERAGE: EntryKind.OVERAGE,
+    LineKind.MAXIMUM: EntryKind.MAXIMUM,
     LineKind.ADJUSTMENT: EntryKind.ADJUSTMENT,
     LineKind.BILLED: EntryKind.ADJUSTMENT,
     LineKind.CARRIED: EntryKind.CARRIED,
@@ -65,7 +69,7 @@ class Billed:
         The invoice's total, tax included; 0 unless it is invoiced.
     entries : mapping
         Amounts by key (see `EntryKind`), in the order of the draft. A fee and a commitment are named by their id, a
-        discount by its description, or its id where it has none: that is what its line says.
+        discount and a maximum by what their lines say: the description, or else the id.
     reason, detail : str
         Why the customer is parked.
     """
@@ -166,6 +170,6 @@ def _entries(draft: Draft) -> Iterator[tuple[str, int]]:
 
 def _key(line: LineContent) -> str:
     kind = _OF_LINES.get(line.get("kind", ""), EntryKind.SKU)
-    if kind is EntryKind.DISCOUNT:  # its SKU is what it is on
+    if kind in (EntryKind.DISCOUNT, EntryKind.MAXIMUM):  # its SKU is what it is on
         return kind.key(line["description"])
     return kind.key("" if kind in (EntryKind.ADJUSTMENT, EntryKind.CARRIED) else line["sku"])

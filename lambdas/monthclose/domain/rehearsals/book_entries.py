@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from monthclose.domain.period import Period
+from monthclose.domain.phrases import LIMITED
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.price import overlap
@@ -16,7 +17,7 @@ from monthclose.domain.words import count
 
 @dataclass(frozen=True, slots=True)
 class BookEntry:
-    """A fee, discount or commitment that holds in the month.
+    """A fee, discount, commitment or limit that holds in the month.
 
     Parameters
     ----------
@@ -56,14 +57,10 @@ class BookEntries:
     def of(cls, book: PriceBook, period: Period) -> Self:
         """Find the entries that hold in a month."""
         entries = [*_fees(book, period), *_discounts(book, period)]
-        commitments = [
-            BookEntry(EntryKind.COMMITMENT.key(c.id), c.currency, c.id, c.description, c.customers)
-            for c in book.commitments
-            if period in c.months
-        ]
+        bounds = [*_commitments(book, period), *_limits(book, period)]
         return cls(
             holding=tuple(entries),
-            by_key={entry.key: entry for entry in (*commitments, *entries)},
+            by_key={entry.key: entry for entry in (*bounds, *entries)},
             sku_names={price.sku: price.description for price in book.prices if price.description},
         )
 
@@ -97,6 +94,20 @@ def _fees(book: PriceBook, period: Period) -> Iterator[BookEntry]:
     for fee in book.fees:
         if overlap(fee.valid, month):
             yield BookEntry(EntryKind.FEE.key(fee.id), fee.currency, fee.id, fee.description, fee.customers)
+
+
+def _commitments(book: PriceBook, period: Period) -> Iterator[BookEntry]:
+    for one in book.commitments:
+        if one.schedule.holds_in(period):
+            for kind in (EntryKind.COMMITMENT, EntryKind.OVERAGE):
+                yield BookEntry(kind.key(one.id), one.currency, one.id, one.description, one.customers)
+
+
+def _limits(book: PriceBook, period: Period) -> Iterator[BookEntry]:
+    for one in book.limits:
+        if one.schedule.holds_in(period):
+            key = EntryKind.MAXIMUM.key(one.description or LIMITED.format(name=one.id))
+            yield BookEntry(key, one.currency, one.id, one.description, one.customers)
 
 
 def _discounts(book: PriceBook, period: Period) -> Iterator[BookEntry]:

@@ -18,6 +18,8 @@ _WHY_IN_WORDS: Mapping[str, str] = {
     EntryKind.FEE: "fees",
     EntryKind.DISCOUNT: "discounts",
     EntryKind.COMMITMENT: "commitments",
+    EntryKind.OVERAGE: "overage",
+    EntryKind.MAXIMUM: "maximums",
     EntryKind.TAX: "taxes",
     EntryKind.ADJUSTMENT: "late usage of earlier months",
     EntryKind.CARRIED: "amounts carried over",

@@ -23,6 +23,7 @@ _NOT_BILLED_NOW = "were billed last month and are not now"
 _SAID_OF: Mapping[str, str] = {
     EntryKind.FEE: "is due from",
     EntryKind.DISCOUNT: "is given to",
+    EntryKind.MAXIMUM: "applies to",
     EntryKind.SKU: "is used by",
     EntryKind.CREDIT: "is used by",
 }

@@ -16,51 +16,55 @@
     name = "QST"
     percent = "9.975"
 
+    [[rate]]
+    countries = ["DE"]
+    name = "VAT"
+    percent = "7"
+    classes = ["books"]                 # only what the price book gives this tax class, instead of the 19 % above
+
     [[reverse_charge]]
     countries = "EU"                    # its member states, also in a list: ["EU", "NO"]
     note = "Reverse charge: the recipient owes the VAT (Article 196, Directive 2006/112/EC)."
 
-All rates that match a customer apply together (GST and QST). Who has a tax id and sits in a reverse-charge country
-that is not the seller's pays none. There is no rule for "everywhere else": a place nobody thought of must park.
+All rates that match a customer apply together (GST and QST). Of rates with the same name, the one that names a line's
+tax class applies, and the one that names no class to everything else. Who has a tax id and sits in a reverse-charge
+country that is not the seller's pays none. There is no rule for "everywhere else", and none for a tax class that the
+table does not know: what nobody thought of must park.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
+from functools import cached_property
 from typing import Any
 
-from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.money import EXACT
-from monthclose.domain.tax.places import check_places, spelt_out
-from monthclose.domain.tax.tax import EU, UNTAXED, Taxation, TaxCategory, TaxRate, not_covered
-from monthclose.domain.text import parse_decimal
-from monthclose.domain.toml import read_toml
+from monthclose.domain.tax.tax import EU, UNTAXED, Rounding, Taxation, TaxRate, not_covered, where
 
-_RATE_KEYS = ("countries", "regions", "name", "percent", "category", "note", "from", "until", "inclusive")
-_REVERSE_KEYS = ("countries", "name", "note", "from", "until")
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_EVER, _NEVER = date(1, 1, 1), date(9999, 12, 31)
-_MOST_RULES = 2000
-"""Each is compared with each other."""
+EVER, NEVER = date(1, 1, 1), date(9999, 12, 31)
+"""The bounds of a rule without a first or a last day."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaxRule:
-    """One rate and where and when it applies; no regions mean the whole country."""
+    """One rate and where and when it applies; no regions mean the whole country.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        The tax classes that it is for; empty: all that no rule of the same name is for.
+    """
 
     countries: tuple[str, ...]
     regions: tuple[str, ...]
     rate: TaxRate
     inclusive: bool = False
-    start: date = _EVER
-    end: date = _NEVER
+    start: date = EVER
+    end: date = NEVER
+    classes: tuple[str, ...] = ()
 
     def applies(self, country: str, region: str, on: date) -> bool:
         """Whether the rate is charged there on that day."""
@@ -76,14 +80,28 @@ class TaxRule:
         same_day = self.start < other.end and other.start < self.end
         return bool(set(self.countries) & set(other.countries)) and same_region and same_day
 
+    def is_like(self, other: TaxRule) -> bool:
+        """Whether some tax class would get both, were they called the same."""
+        return bool(set(self.classes) & set(other.classes)) if self.classes or other.classes else True
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class TaxTable:
-    """All rules of a seller. `reverse_charge` rules have a rate of zero."""
+    """All rules of a seller. `reverse_charge` rules have a rate of zero.
+
+    Parameters
+    ----------
+    rounding : Rounding
+        When taxes are rounded.
+    classes : tuple of str
+        Tax classes that are taxed like everything else wherever no rule names them.
+    """
 
     seller: str
     rules: tuple[TaxRule, ...] = ()
     reverse_charge: tuple[TaxRule, ...] = ()
+    rounding: Rounding = Rounding.SUM
+    classes: tuple[str, ...] = ()
 
     def for_customer(self, country: str, region: str, tax_id: str, on: date) -> Taxation:
         """Find how a customer is taxed on a day: the last of the period, for usage over a month.
@@ -99,19 +117,53 @@ class TaxTable:
             The table has nothing for their jurisdiction (`tax_not_covered`).
         """
         country, region = country.strip().upper(), region.strip().upper()
-        if tax_id and country != self.seller and _belongs(tax_id, country):
-            reverse = [rule.rate for rule in self.reverse_charge if rule.applies(country, region, on)]
-            if reverse:
-                return Taxation((reverse[0],))
-        found = [rule for rule in self.rules if rule.applies(country, region, on)]
-        if not found:
+        owed_by_buyer = tax_id and country != self.seller and _belongs(tax_id, country)
+        reverse = [r for r in self.reverse_charge if r.applies(country, region, on)] if owed_by_buyer else []
+        rules = [rule for rule in self.rules if rule.applies(country, region, on)]
+        if not rules and not reverse:
             raise not_covered(country, region, on)
-        return Taxation(tuple(rule.rate for rule in found), found[0].inclusive)
+        general = _chosen(rules, reverse, "")
+        by_class = {name: _chosen(rules, reverse, name) for name in self.known_classes}
+        return Taxation(
+            rates=tuple(rule.rate for rule in general),
+            inclusive=any(rule.inclusive for chosen in (general, *by_class.values()) for rule in chosen),
+            classes={name: tuple(rule.rate for rule in chosen) for name, chosen in by_class.items()},
+            rounding=self.rounding,
+            place=where(country, region, on),
+        )
 
-    @property
+    @cached_property
+    def known_classes(self) -> tuple[str, ...]:
+        """All tax classes that it names."""
+        named = (name for rule in (*self.rules, *self.reverse_charge) for name in rule.classes)
+        return tuple(sorted({*self.classes, *named}))
+
+    @cached_property
     def version(self) -> str:
         """Content hash: two tables with the same rules have the same version."""
-        return hashlib.sha256(json.dumps(asdict(self), default=str).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(_said(asdict(self)), default=str).encode()).hexdigest()[:16]
+
+
+def _chosen(rules: Sequence[TaxRule], reverse: Sequence[TaxRule], tax_class: str) -> list[TaxRule]:
+    """Choose the rules for a tax class: of those of the same name the one that names it."""
+    for candidates in ([r for r in reverse if tax_class in r.classes], [r for r in reverse if not r.classes]):
+        if candidates:
+            return candidates[:1]
+    named = {rule.rate.name for rule in rules if tax_class in rule.classes}
+    return [r for r in rules if tax_class in r.classes or (not r.classes and r.rate.name not in named)]
+
+
+def _said(content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what tables of earlier releases could not say, where it says nothing: their versions stay."""
+    rules = [*content["rules"], *content["reverse_charge"]]
+    for place, newer in ((content, ("rounding", "classes")), *((rule, ("classes",)) for rule in rules)):
+        for name in newer:
+            if place[name] in ((), Rounding.SUM):
+                del place[name]
+    for rule in rules:
+        if not rule["rate"]["on_top_of"]:
+            del rule["rate"]["on_top_of"]
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,183 +173,6 @@ class NoTaxTable:
     def for_customer(self, country: str, region: str, tax_id: str, on: date) -> Taxation:  # noqa: ARG002
         """Tax nobody."""
         return UNTAXED
-
-
-def new_tax_table(toml: bytes) -> TaxTable:
-    """Read a table that somebody imports: its places must be codes, or customers there would never be found.
-
-    Stored ones are read by `read_tax_table`: closes continue with tables that were accepted before this was checked.
-
-    Raises
-    ------
-    UserMistakeError
-        It cannot be used; the message names the line or the entry.
-    """
-    table = read_tax_table(toml)
-    check_places("seller", (table.seller,))
-    for kind, rules in (("rate", table.rules), ("reverse_charge", table.reverse_charge)):
-        for n, rule in enumerate(rules, 1):
-            check_places(f"{kind} {n}", rule.countries, rule.regions)
-    return table
-
-
-def read_tax_table(toml: bytes) -> TaxTable:
-    """Read a table from TOML.
-
-    Raises
-    ------
-    UserMistakeError
-        It cannot be used; the message names the line or the entry.
-    """
-    try:
-        return parse_tax_table(read_toml(toml.decode()))
-    except UnicodeDecodeError as error:
-        raise UserMistakeError(f"this is not TOML: {error}") from None
-
-
-def parse_tax_table(values: Mapping[str, Any]) -> TaxTable:
-    """Read a table as it comes out of TOML.
-
-    Raises
-    ------
-    UserMistakeError
-        It cannot be used; the message names the entry (`rate 3`) and what is wrong with it.
-    """
-    _known(values, ("seller", "rate", "reverse_charge"), "the tax table")
-    seller = values.get("seller")
-    if not isinstance(seller, str) or not _COUNTRY.fullmatch(seller):
-        raise UserMistakeError('seller: the company\'s own country is needed, as two capitals of ISO 3166, like "DE"')
-    if max(len(_entries(values, kind)) for kind in ("rate", "reverse_charge")) > _MOST_RULES:
-        raise UserMistakeError(f"the tax table has more than {_MOST_RULES:,} entries of one kind")
-    rules = [_rule(entry, f"rate {n}") for n, entry in enumerate(_entries(values, "rate"), 1)]
-    reverse = [
-        _reverse_rule(entry, f"reverse_charge {n}") for n, entry in enumerate(_entries(values, "reverse_charge"), 1)
-    ]
-    if not rules:
-        raise UserMistakeError("the tax table has no [[rate]]: every customer would be parked")
-    for kind, known in (("rate", rules), ("reverse_charge", reverse)):
-        for (n, one), (m, other) in itertools.combinations(enumerate(known, 1), 2):
-            _check_pair(f"{kind} {n}", one, f"{kind} {m}", other)
-    return TaxTable(seller, tuple(rules), tuple(reverse))
-
-
-def _check_pair(first: str, one: TaxRule, second: str, other: TaxRule) -> None:
-    if not one.meets(other):
-        return
-    where = f"in {', '.join(sorted(set(one.countries) & set(other.countries)))}"
-    if one.rate.name == other.rate.name:
-        raise UserMistakeError(
-            f"{first} and {second} are both called {one.rate.name!r} and overlap {where}: end the one with `until` "
-            "where the other begins, or give them different regions"
-        )
-    if one.inclusive != other.inclusive:
-        raise UserMistakeError(f"{first} and {second} apply together {where}, but only one of them is inclusive")
-
-
-def _rule(entry: Mapping[str, Any], what: str) -> TaxRule:
-    _known(entry, _RATE_KEYS, what)
-    percent = _percent(entry, what)
-    category = _category(entry, percent, what)
-    start, end = _span(entry, what)
-    regions = _texts(entry.get("regions", []), f"{what}: regions")
-    rate = TaxRate(_text(entry, "name", what), percent, category, _text(entry, "note", what, default=""))
-    if not percent and category is not TaxCategory.ZERO and not rate.note:
-        raise UserMistakeError(f"{what}: a note is needed: the invoice must say why no tax is charged ({category})")
-    return TaxRule(
-        _countries(entry, what), tuple(region.upper() for region in regions), rate, _flag(entry, what), start, end
-    )
-
-
-def _reverse_rule(entry: Mapping[str, Any], what: str) -> TaxRule:
-    _known(entry, _REVERSE_KEYS, what)
-    rate = TaxRate(
-        _text(entry, "name", what, default="VAT"),
-        Decimal(0),
-        TaxCategory.REVERSE_CHARGE,
-        _text(entry, "note", what),
-    )
-    start, end = _span(entry, what)
-    return TaxRule(_countries(entry, what), (), rate, False, start, end)
-
-
-def _category(entry: Mapping[str, Any], percent: Decimal, what: str) -> TaxCategory:
-    text = entry.get("category", TaxCategory.STANDARD if percent else TaxCategory.ZERO)
-    allowed = [category for category in TaxCategory if category is not TaxCategory.REVERSE_CHARGE]
-    if text not in allowed:
-        raise UserMistakeError(f"{what}: category {text!r} is not one of {', '.join(allowed)}")
-    if (text == TaxCategory.STANDARD) != bool(percent):
-        raise UserMistakeError(f"{what}: category S is for rates above zero, and the others for zero")
-    return TaxCategory(text)
-
-
-def _percent(entry: Mapping[str, Any], what: str) -> Decimal:
-    value = entry.get("percent")
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise UserMistakeError(f'{what}: percent is needed as text or a whole number, like "9.975" or 19')
-    try:
-        percent = parse_decimal(str(value), "percent")
-    except UserMistakeError as error:
-        raise UserMistakeError(f"{what}: {error}") from None
-    if not 0 <= percent <= 100:
-        raise UserMistakeError(f"{what}: percent {value} is not from 0 to 100")
-    return Decimal(f"{percent.normalize(EXACT):f}")  # 19.00 is 19, and 10 isn't 1E+1
-
-
-def _span(entry: Mapping[str, Any], what: str) -> tuple[date, date]:
-    days = []
-    for key, default in (("from", _EVER), ("until", _NEVER)):
-        value = entry.get(key, default)
-        if isinstance(value, datetime) or not isinstance(value, date):
-            raise UserMistakeError(f"{what}: {key} is not a date; write it without quotes, like 2027-01-01")
-        days.append(value)
-    if days[0] >= days[1]:
-        raise UserMistakeError(f"{what}: it ends ({days[1]}) before it begins ({days[0]})")
-    return days[0], days[1]
-
-
-def _countries(entry: Mapping[str, Any], what: str) -> tuple[str, ...]:
-    value = entry.get("countries")
-    countries = _texts(["EU"] if value == "EU" else value, f"{what}: countries")
-    wrong = [country for country in countries if not _COUNTRY.fullmatch(country)]
-    if wrong or not countries:
-        raise UserMistakeError(f'{what}: countries is a list of ISO 3166 codes, like ["DE", "FR"], or "EU"')
-    return spelt_out(countries)
-
-
-def _entries(values: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
-    entries = values.get(key, [])
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-        raise UserMistakeError(f"{key}: write each entry as a table, headed [[{key}]]")
-    return entries
-
-
-def _known(values: Mapping[str, Any], keys: Sequence[str], what: str) -> None:
-    for key in values:
-        if key not in keys:
-            raise UserMistakeError(f"{what}: {key!r} is unknown; choose from {', '.join(keys)}")
-
-
-def _text(entry: Mapping[str, Any], key: str, what: str, *, default: str | None = None) -> str:
-    value = entry.get(key, default)
-    if not isinstance(value, str) or (default is None and not value.strip()) or len(value) > 300:
-        raise UserMistakeError(f"{what}: {key} is needed, a text of at most 300 characters")
-    return value.strip()
-
-
-def _texts(value: object, what: str) -> tuple[str, ...]:
-    if isinstance(value, str) and value.strip():
-        listed = ", ".join(f'"{part.upper()}"' for part in re.split(r"\s*[,;]\s*", value.strip()) if part)
-        raise UserMistakeError(f"{what} is a list, even of one: write [{listed}]")
-    if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
-        raise UserMistakeError(f"{what} is a list of codes in quotes")
-    return tuple(text.strip() for text in value)
-
-
-def _flag(entry: Mapping[str, Any], what: str) -> bool:
-    value = entry.get("inclusive", False)
-    if not isinstance(value, bool):
-        raise UserMistakeError(f"{what}: inclusive must be true or false")
-    return value
 
 
 def _belongs(tax_id: str, country: str) -> bool:

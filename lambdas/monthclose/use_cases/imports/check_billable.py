@@ -4,17 +4,16 @@ A close would park the customers; at import there is still time to fix it.
 """
 
 from collections import Counter
-from datetime import timedelta
 
 from monthclose.domain.accounts.customer import Profile
-from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.intake import OTHERS, Tally, add_named
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Terms
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing import Price, Terms
+from monthclose.domain.pricing.cell import in_words, names_of
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks, TaxTables
+from monthclose.use_cases.imports.check_taxable import TaxableCheck
 
 _MOST_CACHED = 20_000
 """Most answers that are cached: bounds the memory."""
@@ -27,44 +26,31 @@ class BillableCheck:
 
     def __init__(self, price_books: PriceBooks, tax_tables: TaxTables, tally: Tally) -> None:
         self._book = price_books.get(price_books.latest())
-        self._taxes = tax_tables.get(tax_tables.latest())
+        self._taxable = TaxableCheck(self._book, tax_tables.get(tax_tables.latest()))
         self._tally = tally
-        self._prices: dict[tuple[str, str, str, Period], tuple[Window, ...]] = {}
-        self._taxed: dict[tuple[str, str, str, Period], bool] = {}
+        self._prices: dict[tuple[str, str, str, Period], tuple[Price, ...]] = {}
 
     def check(self, event: UsageEvent, profile: Profile) -> None:
         """Check an event of a customer."""
-        if event.unit_price is None and not self._has_price(event, profile.currency):
-            add_named(self._tally.unpriced, event.sku)
-        if not profile.payer and not self._has_tax(profile, event.period):
+        if event.unit_price is None and (missing := self._without_price(event, profile.currency)):
+            add_named(self._tally.unpriced, missing)
+        if not profile.payer and not self._taxable.covers(event, profile):
             add_named(self._tally.untaxed, event.customer_id)
 
-    def _has_price(self, event: UsageEvent, currency: str) -> bool:
+    def _without_price(self, event: UsageEvent, currency: str) -> str:
+        """Name the usage of an event that no price holds for: its SKU, and what prices tell apart. Empty: one does."""
         own = event.customer_id if (event.sku, currency, event.customer_id) in self._book.by_identity else ""
         key = (event.sku, currency, own, event.period)
         if key not in self._prices:
             if len(self._prices) >= _MOST_CACHED:
                 self._prices.clear()
-            self._prices[key] = self._windows(event.sku, Terms(self._book, own, currency, event.period))
-        return any(window.start <= event.time < window.end for window in self._prices[key])
-
-    def _windows(self, sku: str, terms: Terms) -> tuple[Window, ...]:
-        try:
-            return tuple(price.valid for price in terms.prices(sku))
-        except ParkCustomerError:
-            return ()
-
-    def _has_tax(self, profile: Profile, period: Period) -> bool:
-        key = (profile.country, profile.region, profile.tax_id, period)
-        if key not in self._taxed:
-            if len(self._taxed) >= _MOST_CACHED:
-                self._taxed.clear()
-            try:
-                self._taxes.for_customer(*key[:3], (period.end - timedelta(days=1)).date())
-                self._taxed[key] = True
-            except ParkCustomerError:
-                self._taxed[key] = False
-        return self._taxed[key]
+            self._prices[key] = tuple(Terms(self._book, own, currency, event.period).prices(event.sku))
+        holding = [price for price in self._prices[key] if price.valid.holds_at(event.time)]
+        said = dict(event.attributes)
+        if any(price.cell.matches(said) for price in holding):
+            return ""
+        told_apart = [(name, said.get(name, "")) for name in names_of(price.cell for price in holding)]
+        return f"{event.sku} ({in_words(tuple(told_apart))})" if told_apart else event.sku
 
 
 def unbillable_in_words(tally: Tally) -> list[str]:

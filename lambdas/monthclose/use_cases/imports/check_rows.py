@@ -1,14 +1,25 @@
 """Check a file's rows before any of them is imported, and hand them on in chunks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.column_mapping import NUMBERS, ColumnMapping, Hints
-from monthclose.domain.imports.intake import Row
+from monthclose.domain.imports.column_mapping import NUMBERS, ColumnMapping
+from monthclose.domain.imports.file_options import Hints
+from monthclose.domain.imports.intake import Row, Tally, add_named
 from monthclose.domain.imports.numerals import COMMA, POINT, shows_comma
+from monthclose.domain.imports.times import (
+    ISO,
+    MILLISECONDS,
+    SECONDS,
+    SPREADSHEET,
+    UTC_NAME,
+    has_no_zone,
+    shows_number,
+)
 
 _CHUNK, _CHUNK_CHARACTERS = 2000, 4 << 20
 """Most rows in memory at once, and most characters: a row may have a million."""
+_LONGEST_REASON = 100
 
 
 def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -24,21 +35,74 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def checked(name: str, rows: Iterable[Row], mapping: ColumnMapping, hints: Hints) -> Iterator[Row]:
+def kept(rows: Iterable[Row], mapping: ColumnMapping, tally: Tally) -> Iterator[Row]:
+    """Hand on the rows that count by the options `only` and `without`, and count the others by what they say."""
+    if not mapping.only and not mapping.without:
+        yield from rows
+        return
+    for row in rows:
+        reason = "" if row.fault else mapping.left_out(row.cells)
+        if reason:
+            add_named(tally.left_out, reason[:_LONGEST_REASON])
+        else:
+            yield row
+
+
+def checked(
+    name: str, rows: Iterable[Row], mapping: ColumnMapping, hints: Hints, company_zone: str = UTC_NAME
+) -> Iterator[Row]:
     """Hand rows on, unless one shows that the whole file must be refused.
+
+    Parameters
+    ----------
+    company_zone : str
+        The time zone that bills go by. Where it is not UTC, a time without a zone may be meant in either.
 
     Raises
     ------
     UserMistakeError
-        A number seems to have a decimal comma, and no decimal mark was given.
+        A number seems to have a decimal comma, a time is a number or has no zone, and nobody has said what is meant.
     """
-    columns = [(field, mapping.columns[field]) for field in NUMBERS if field in mapping.columns and not mapping.decimal]
+    asked = _Asked(name, mapping, hints, company_zone)
     for row in rows:
-        for field, column in columns:
-            if not row.fault and shows_comma(row.cells.get(column, "").strip()):
-                raise UserMistakeError(
-                    f"{name}: the {field} of row {row.number:,} seems to have a decimal comma, so 1.500 may mean "
-                    "1500; nothing was imported\n"
-                    f"choose one: {hints.decimal.format(COMMA)} or {hints.decimal.format(POINT)}"
-                )
+        if not row.fault:
+            asked.about(row)
         yield row
+
+
+class _Asked:
+    """What somebody has to say before a file can be read."""
+
+    def __init__(self, name: str, mapping: ColumnMapping, hints: Hints, company_zone: str) -> None:
+        self._name, self._hints, self._zone = name, hints, company_zone
+        self._numbers = [
+            (field, mapping.columns[field]) for field in NUMBERS if field in mapping.columns and not mapping.decimal
+        ]
+        self._time, self._usual = mapping.columns.get("time", ""), mapping.defaults.get("time", "")
+        self._wants_format = bool(self._time) and not mapping.time_format
+        in_text = mapping.time_format in ("", ISO)
+        self._wants_zone = "time" in {**mapping.columns, **mapping.defaults} and not mapping.time_zone
+        self._wants_zone &= company_zone != UTC_NAME and mapping.time_format not in (SECONDS, MILLISECONDS)
+        self._has_no_zone = has_no_zone if in_text else bool
+
+    def about(self, row: Row) -> None:
+        for field, column in self._numbers:
+            if shows_comma(row.cells.get(column, "").strip()):
+                self._ask(
+                    f"the {field} of row {row.number:,} seems to have a decimal comma, so 1.500 may mean 1500",
+                    "decimal",
+                    (COMMA, POINT),
+                )
+        if self._wants_format or self._wants_zone:
+            time = row.cells.get(self._time, "").strip() or self._usual
+            if self._wants_format and time:
+                self._wants_format = False  # the first one shows how times are written: a stray number is rejected
+                if shows_number(time):
+                    what = f"the time of row {row.number:,} is a number"
+                    self._ask(what, "time_format", (SECONDS, MILLISECONDS, SPREADSHEET, ISO))
+            if self._wants_zone and self._has_no_zone(time):
+                self._ask(f"the time of row {row.number:,} has no time zone", "time_zone", (self._zone, UTC_NAME))
+
+    def _ask(self, what: str, option: str, choices: Sequence[str]) -> None:
+        *most, last = [self._hints.say(option, choice) for choice in choices]
+        raise UserMistakeError(f"{self._name}: {what}; nothing was imported\nchoose one: {', '.join(most)} or {last}")

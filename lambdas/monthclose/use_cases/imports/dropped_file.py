@@ -9,11 +9,11 @@ from email.header import decode_header, make_header
 from typing import Any
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.column_mapping import Hints
-from monthclose.domain.imports.intake import Tally, add_named
+from monthclose.domain.imports.file_options import TABLES, TEXTS, FileOptions, Hints
+from monthclose.domain.imports.intake import Tally, add_named, unpacked_name
 
-HINTS = Hints("the object's metadata map-{} = COLUMN", "default-{} = VALUE", "the object's metadata decimal = {}")
-_MAP, _DEFAULT, _HORIZON, _DECIMAL = "map-", "default-", "horizon", "decimal"
+HINTS = Hints("the object's metadata map-{} = COLUMN", "default-{} = VALUE", "the object's metadata {} = {}")
+_MAP, _DEFAULT, _HORIZON, _SOURCE, _CHECK = "map-", "default-", "horizon", "source", "check"
 _LONGEST_NAME = 1000
 """In bytes. An object's key has at most 1,024, and the keys of a file's rejects have a longer prefix and a suffix."""
 _LONGEST_HORIZON = 100_000
@@ -47,8 +47,8 @@ class DroppedFile:
 
     @property
     def claim(self) -> str:
-        """Name of its import lock, which a file and its gzip version share: they are the same usage."""
-        return f"usage-file/{_hashed(self.name.removesuffix('.gz'))}"
+        """Name of its import lock, which a file and its packed version share: they are the same usage."""
+        return f"usage-file/{_hashed(unpacked_name(self.name))}"
 
 
 def _hashed(text: str) -> str:
@@ -56,51 +56,61 @@ def _hashed(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """How to read a file, from the object's metadata.
+class DropOptions:
+    """How to import a file, from the object's metadata.
 
     Parameters
     ----------
-    mapped, defaults : mapping
-        Columns by field, and values by field.
+    reading : FileOptions
+        How to read it.
     horizon : timedelta or None
         How old usage may be; None for the default.
-    decimal : str
-        The decimal mark; empty if not given.
+    source : str
+        The saved source that it comes from; empty if not given.
+    check : bool
+        Whether to say what an import would do, and store nothing.
     """
 
-    mapped: Mapping[str, str] = field(default_factory=dict)
-    defaults: Mapping[str, str] = field(default_factory=dict)
+    reading: FileOptions = field(default_factory=FileOptions)
     horizon: timedelta | None = None
-    decimal: str = ""
+    source: str = ""
+    check: bool = False
 
 
-def read_options(metadata: Mapping[str, str]) -> ImportOptions:
-    """Read an object's metadata: `map-FIELD`, `default-FIELD`, `horizon` and `decimal`; others are ignored.
+def read_options(metadata: Mapping[str, str]) -> DropOptions:
+    """Read an object's metadata: `map-FIELD`, `default-FIELD`, and the options of a file by their names.
 
-    Values are ASCII, or encoded by RFC 2047: HTTP headers allow nothing else. A hyphen in a field's name stands for an
-    underscore, because some proxies drop headers with underscores.
+    Values are ASCII, or encoded by RFC 2047: HTTP headers allow nothing else. A hyphen in a name stands for an
+    underscore, because some proxies drop headers with underscores. Other metadata are ignored.
 
     Raises
     ------
     UserMistakeError
         One cannot be read, or a field is named twice.
     """
-    mapped: dict[str, str] = {}
-    defaults: dict[str, str] = {}
-    horizon, decimal = None, ""
+    tables: dict[str, dict[str, str]] = {name: {} for name in TABLES}
+    texts: dict[str, str] = {}
     for key, value in sorted(metadata.items()):
-        for prefix, options in ((_MAP, mapped), (_DEFAULT, defaults)):
+        name = key.lower().replace("-", "_")
+        for prefix, table in ((_MAP, "mapped"), (_DEFAULT, "defaults")):
             if key.lower().startswith(prefix):
-                name = key.lower().removeprefix(prefix).replace("-", "_")
-                if name in options:
-                    raise UserMistakeError(f"the object's metadata {prefix}{name} appears twice")
-                options[name] = _decoded(key, value)
-        if key.lower() == _HORIZON:
-            horizon = _horizon(value)
-        if key.lower() == _DECIMAL:
-            decimal = value.strip()
-    return ImportOptions(mapped, defaults, horizon, decimal)
+                field_name = name[len(prefix) :]
+                if field_name in tables[table]:
+                    raise UserMistakeError(f"the object's metadata {prefix}{field_name} appears twice")
+                tables[table][field_name] = _decoded(key, value)
+        if name in ("only", "without"):
+            column, sign, wanted = _decoded(key, value).partition("=")
+            if not sign:
+                raise UserMistakeError(HINTS.say(name, value) + ": write it as COLUMN=VALUE")
+            tables[name][column.strip()] = wanted.strip()
+        if name in (*TEXTS, _HORIZON, _SOURCE, _CHECK):
+            texts[name] = _decoded(key, value).strip()
+    horizon, source, check = (texts.pop(name, "") for name in (_HORIZON, _SOURCE, _CHECK))
+    if check.lower() not in ("", "yes", "no"):
+        raise UserMistakeError(HINTS.say(_CHECK, check) + ": write yes or no")
+    return DropOptions(
+        FileOptions.read({**texts, **tables}), _horizon(horizon) if horizon else None, source, check.lower() == "yes"
+    )
 
 
 def _decoded(key: str, value: str) -> str:
@@ -130,6 +140,9 @@ def tally_content(tally: Tally) -> dict[str, Any]:
         "late": dict(tally.late),
         "unpriced": dict(tally.unpriced),
         "untaxed": dict(tally.untaxed),
+        "left_out": dict(tally.left_out),
+        "new": tally.new,
+        "changed": tally.changed,
     }
 
 
@@ -139,6 +152,9 @@ def add_tally(tally: Tally, content: Mapping[str, Any]) -> None:
     tally.rejected.update(content["rejected"])
     tally.groups.update(content["groups"])
     tally.late.update(content["late"])
-    for counter, counted in ((tally.unpriced, "unpriced"), (tally.untaxed, "untaxed")):
-        for name, number in content.get(counted, {}).items():  # earlier releases did not count these
+    tally.new += content.get("new", 0)  # earlier releases did not count these
+    tally.changed += content.get("changed", 0)
+    named = ((tally.unpriced, "unpriced"), (tally.untaxed, "untaxed"), (tally.left_out, "left_out"))
+    for counter, counted in named:
+        for name, number in content.get(counted, {}).items():
             add_named(counter, name, number)

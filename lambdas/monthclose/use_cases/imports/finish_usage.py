@@ -45,7 +45,9 @@ class UsageFinisher:
                 if self._add(tally, run, lane, part):
                     with_rejects.setdefault(lane, []).append(part)
         lanes = [self._rejected(run, lane, parts) for lane, parts in with_rejects.items()]
-        return outcomes.keep(split.file, split.columns, tally, heapq.merge(*lanes, key=lambda line: line[0]))
+        return outcomes.keep(
+            split.file, split.columns, tally, heapq.merge(*lanes, key=lambda line: line[0]), check=split.check
+        )
 
     def _add(self, tally: Tally, run: str, lane: int, part: int) -> bool:
         try:

@@ -1,6 +1,6 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import partial
 
@@ -9,14 +9,14 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
 from monthclose.ports import CustomerDirectory, Taxes
-from monthclose.use_cases.imports.check_rows import chunks
+from monthclose.use_cases.imports.check_rows import chunks, kept
 from monthclose.use_cases.imports.group_customers import UNKNOWN_PAYER, Regrouper
 
 _MOST_WAITING = 20_000
 """Customers who wait in memory until their payer comes later in the file."""
 
 
-def import_customers(
+def import_customers(  # noqa: PLR0913 - keyword arguments
     rows: Iterable[Row],
     mapping: ColumnMapping,
     *,
@@ -26,11 +26,17 @@ def import_customers(
     taxes: Taxes,
     today: date,
     reject: Reject,
+    check: bool = False,
 ) -> Tally:
     """Import every row that describes a customer; of two rows with the same id, the later one counts.
 
     Accounts are not touched, so importing again is always safe. Customers that the tax table does not cover today are
     imported and counted: a later table may cover them. A customer whose payer comes later in the file waits for it.
+
+    Parameters
+    ----------
+    check : bool
+        Whether to say what an import would do, and store nothing: so many customers are new or changed.
     """
     read = partial(read_customer, check_tax_id=check_tax_id)
     tally, waiting = Tally(), dict[str, tuple[Row, Profile]]()
@@ -41,7 +47,7 @@ def import_customers(
         tally.rejected[reason] += 1
         reject(row, reason)
 
-    for chunk in chunks(rows):
+    for chunk in chunks(kept(rows, mapping, tally)):
         found: dict[str, Row] = {}
         profiles: dict[str, Profile] = {}
         for row in chunk:
@@ -56,6 +62,9 @@ def import_customers(
             tally.taken += 1
             tally.untaxable += not profile.payer and not _covered(profile, taxes, today)
             add_named(tally.groups, _group(profile))
+        if check:
+            _compare(profiles, directory, tally)
+            continue
         for customer_id, reason in regrouper.move(directory.put_profiles(profiles.items())).items():
             if reason == UNKNOWN_PAYER and len(waiting) < _MOST_WAITING:
                 waiting[customer_id] = found[customer_id], profiles[customer_id]
@@ -68,6 +77,14 @@ def import_customers(
 
 def _group(profile: Profile) -> str:
     return profile.payment_provider if profile.payment_method else "no payment method"
+
+
+def _compare(profiles: Mapping[str, Profile], directory: CustomerDirectory, tally: Tally) -> None:
+    known = directory.known(profiles)
+    tally.new += len(profiles.keys() - known.keys())
+    tally.changed += sum(
+        profile != known[customer_id] for customer_id, profile in profiles.items() if customer_id in known
+    )
 
 
 def _covered(profile: Profile, taxes: Taxes, today: date) -> bool:

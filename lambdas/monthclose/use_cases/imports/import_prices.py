@@ -1,14 +1,16 @@
 """Import prices: all of a file's, or none of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Reject, Row, Tally, read_price, read_row
-from monthclose.domain.pricing import Commitment, Discount, Price, PriceBook
+from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing.checks import mistakes_of
 from monthclose.domain.pricing.reading import PriceBookError
 from monthclose.ports import PriceBooks
+from monthclose.use_cases.imports.check_rows import kept
 
 _MOST_PRICES = 100_000
 """A price book is held in memory wherever it is used."""
@@ -48,7 +50,7 @@ def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: P
     """
     tally = Tally()
     prices: dict[tuple[str, str], Price] = {}
-    for row in rows:
+    for row in kept(rows, mapping, tally):
         price, reason = read_row(row, mapping, read_price)
         if price is not None and prices.get((price.sku, price.currency), price).model != price.model:
             price, reason = None, "sku and currency appear twice with different prices"
@@ -62,7 +64,7 @@ def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: P
         tally.taken += 1
         tally.groups[price.currency] += 1
     if tally.rejected:
-        return Tally(withheld=tally.taken, rejected=tally.rejected)
+        return Tally(withheld=tally.taken, rejected=tally.rejected, left_out=tally.left_out)
     if prices:
         book = price_books.get(price_books.latest())
         price_books.merge(PriceBook.of(book.filled_in(price) for price in prices.values()))
@@ -70,37 +72,27 @@ def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: P
 
 
 def import_price_book(book: PriceBook, *, price_books: PriceBooks) -> Tally:
-    """Merge a whole book (prices, fees, discounts, commitments) into the latest one.
+    """Merge a whole book (prices, fees, discounts, commitments, limits) into the latest one.
 
     Raises
     ------
     PriceBookError
-        A discount or a commitment names a fee among its SKUs, where it would have no effect.
+        An entry would have no effect, or contradicts another one (see `domain.pricing.checks`).
     """
-    mistakes = _fees_as_skus(book, price_books.get(price_books.latest()).merged(book))
+    mistakes = mistakes_of(book, price_books.get(price_books.latest()).merged(book))
     if mistakes:
         raise PriceBookError(mistakes)
     groups: Counter[str] = Counter(price.currency for price in book.prices)
-    for name, entries in (("fees", book.fees), ("discounts", book.discounts), ("commitments", book.commitments)):
+    sections = {
+        "fees": book.fees,
+        "discounts": book.discounts,
+        "commitments": book.commitments,
+        "limits": book.limits,
+        "tax_classes": book.tax_classes,
+    }
+    for name, entries in sections.items():
         if entries:
             groups[name] = len(entries)
     if groups:
         price_books.merge(book)
     return Tally(taken=groups.total(), groups=groups)
-
-
-def _fees_as_skus(book: PriceBook, known: PriceBook) -> list[str]:
-    """Find fees that are named where SKUs are expected: such an entry would silently have no effect."""
-    fees = {fee.id for fee in known.fees} - {price.sku for price in known.prices}
-    return [*_naming(fees, "discounts", book.discounts), *_naming(fees, "commitments", book.commitments)]
-
-
-def _naming(fees: Set[str], section: str, entries: Sequence[Discount | Commitment]) -> Iterator[str]:
-    for number, entry in enumerate(entries, 1):
-        for sku in entry.skus:
-            if sku in fees:
-                yield (
-                    f'{section}[{number}] "{entry.id}": its skus name "{sku}", which is a fee, not a SKU of the '
-                    "price book; fees only count towards the whole invoice: take it out of skus, or give the fee "
-                    "another id if usage has this SKU"
-                )

@@ -1,9 +1,10 @@
 """Import usage: store the events of known customers, and note which of them came late."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.accounts.group import payer_for
@@ -15,19 +16,40 @@ from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.ports import Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
 from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.imports.check_billable import BillableCheck
-from monthclose.use_cases.imports.check_rows import chunks
+from monthclose.use_cases.imports.check_rows import chunks, kept
+from monthclose.use_cases.imports.trial_usage import TrialUsage
 
 _LONGEST_CHUNK = timedelta(minutes=15)
 """Longest time from receiving a chunk's events until they are written."""
 _MOST_CACHED = 20_000
 """Most customers that are cached: bounds the memory."""
 UNKNOWN_CUSTOMER = "unknown customer"
+OTHER_CURRENCY = "currency is not the customer's"
 HORIZON = timedelta(days=20 * 366)
 """Older usage is rejected as a broken clock's, unless another horizon is set."""
 _CLOCK_SKEW = timedelta(minutes=15)
 """Usage this far in the future is accepted: the meters' clocks differ from ours."""
-type _Read = tuple[Row, UsageEvent | None, str, str]
-"""A row, its event or the reason why it has none, and the id derived from its position."""
+
+
+class _Read(NamedTuple):
+    """A row, and its event or the reason why it has none."""
+
+    row: Row
+    event: UsageEvent | None
+    fault: str
+    place: str
+    """The id derived from its position."""
+    currency: str
+    """What its unit price is in, if it says so."""
+
+    def why_not(self, known: Mapping[str, Profile]) -> str:
+        """Say why it cannot be taken, whatever is stored."""
+        if self.fault or not self.event:
+            return self.fault
+        profile = known.get(self.event.customer_id)
+        if not profile:
+            return UNKNOWN_CUSTOMER
+        return OTHER_CURRENCY if self.currency not in ("", profile.currency) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +64,12 @@ class UsageImporter:
     price_books: PriceBooks
     tax_tables: TaxTables
     horizon: timedelta = HORIZON
+    trial: bool = False
+    """Nothing is stored."""
+
+    def on_trial(self) -> "UsageImporter":
+        """Make an importer that says what an import would do, and stores nothing."""
+        return replace(self, usage=TrialUsage(self.usage), trial=True)
 
     def load(self, rows: Iterable[Row], mapping: ColumnMapping, source: str, reject: Reject) -> Tally:
         """Import every row with usage of a known customer.
@@ -57,39 +85,46 @@ class UsageImporter:
         """
         tally, customers = Tally(), _Customers(self.directory)
         billable = BillableCheck(self.price_books, self.tax_tables, tally)
-        for chunk in chunks(rows):
+        for chunk in chunks(kept(rows, mapping, tally)):
             read = self._read(chunk, mapping, source)
             self._load_chunk(read, customers, billable, tally, reject)
         return tally
 
-    def _read(self, rows: Sequence[Row], mapping: ColumnMapping, source: str) -> "list[_Read]":
+    def _read(self, rows: Sequence[Row], mapping: ColumnMapping, source: str) -> list[_Read]:
         now = self.clock()
         span = Span(now - self.horizon, now + _CLOCK_SKEW)
         read = []
         for row in rows:
             place = derived_event_id(source, row.number)
             event, fault = read_row(row, mapping, partial(read_usage, event_id=place, span=span))
-            read.append((row, event, fault, place))
+            currency = mapping.currency_of(row.cells) if event and event.unit_price is not None else ""
+            read.append(_Read(row, event, fault, place, currency))
         return read
 
     def _load_chunk(
-        self, read: "list[_Read]", customers: "_Customers", billable: BillableCheck, tally: Tally, reject: Reject
+        self, read: list[_Read], customers: "_Customers", billable: BillableCheck, tally: Tally, reject: Reject
     ) -> None:
         now = self.clock()
-        known = customers.known({event.customer_id for _, event, _, _ in read if event})
-        stored = self._stored([event for _, event, _, _ in read if event and event.customer_id in known])
+        known = customers.known({each.event.customer_id for each in read if each.event})
+        reasons = [each.why_not(known) for each in read]
+        stored = self._stored(
+            [each.event for each, reason in zip(read, reasons, strict=True) if each.event and not reason]
+        )
         acceptance = UsageAcceptance(stored, now)
-        for row, event, fault, place in read:
-            reason = fault or UNKNOWN_CUSTOMER
-            if event and event.customer_id in known:
-                reason = acceptance.accept(event, id_from_position=event.event_id == place)
+        for each, why_not in zip(read, reasons, strict=True):
+            event, reason = each.event, why_not
+            if event and not reason:
+                reason = acceptance.accept(event, id_from_position=event.event_id == each.place)
             if reason or not event:
                 tally.rejected[reason] += 1
-                reject(row, reason)
+                reject(each.row, reason)
             else:
                 tally.taken += 1
                 tally.groups[str(event.period)] += 1
                 billable.check(event, known[event.customer_id])
+        corrections = sum(bool(event.replaces) for event in acceptance.came)
+        tally.new += len(acceptance.came) - corrections
+        tally.changed += corrections
         self._store(acceptance, stored.values(), tally)
 
     def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
@@ -119,6 +154,8 @@ class UsageImporter:
             retry_conflicts(partial(self._note, customer_id, period))
 
     def _note(self, customer_id: str, period: Period) -> None:
+        if self.trial:
+            return
         customer = self.books.customer(customer_id)
         payer = payer_for(customer, period) if customer else ""
         if payer:  # whose invoice has billed the month

@@ -4,7 +4,7 @@ S3 announces a file at least once, and it may be dropped again while it is impor
 files of a name, only the latest version counts, and each version's outcome is stored.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -12,15 +12,20 @@ from typing import Literal
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
 from monthclose.domain.imports.drop_settings import DropSettings
+from monthclose.domain.imports.file_options import FileOptions
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Row
+from monthclose.domain.imports.source import Source
+from monthclose.domain.imports.times import UTC_NAME
 from monthclose.names import USAGE_PREFIX
 from monthclose.ports import Arrival, Inbox, TimeIsUp
+from monthclose.ports.tables import ColumnFiles
 from monthclose.use_cases.audit.record_act import ActRecorder
 from monthclose.use_cases.imports.check_rows import checked
-from monthclose.use_cases.imports.dropped_file import HINTS, DroppedFile, read_options
+from monthclose.use_cases.imports.dropped_file import HINTS, DropOptions, DroppedFile, read_options
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.import_usage import UsageImporter
 from monthclose.use_cases.imports.rejected_rows import Cells, rejected
+from monthclose.use_cases.imports.sources import SourceKeeper
 from monthclose.use_cases.imports.split_usage import Splitter
 from monthclose.use_cases.imports.tables import Table, read_table
 from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
@@ -58,8 +63,12 @@ class UsageReceiver:
     lock: ImportLock
     importer: UsageImporter
     acts: ActRecorder
+    sources: SourceKeeper
+    column_files: Callable[[], ColumnFiles]
     settings: DropSettings
     max_rejected_percent: int = MAX_REJECTED_PERCENT
+    time_zone: str = UTC_NAME
+    """The zone that bills go by."""
 
     def receive(self, key: str, version: str, execution: str, time_is_up: TimeIsUp = lambda: False) -> Received:
         """Receive one version of an object; an empty version means its latest.
@@ -92,26 +101,28 @@ class UsageReceiver:
 
     def _read(self, file: DroppedFile, arrival: Arrival, outcomes: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
         options = read_options(arrival.metadata)
-        table = read_table(file.name, arrival.stream, options.decimal)
-        mapping = ColumnMapping.resolve(
-            USAGE,
-            table.columns,
-            options.mapped,
-            options.defaults,
-            HINTS,
-            options.decimal,
-            open_ended=table.open_ended,
-        )
+        reading = self._reading(file, options)
+        table = read_table(file.name, arrival.stream, reading, self.column_files)
+        mapping = ColumnMapping.resolve(USAGE, table.columns, reading, HINTS, open_ended=table.open_ended)
         importer = replace(self.importer, horizon=options.horizon or self.importer.horizon)
+        importer = importer.on_trial() if options.check else importer
         part_bytes = self.settings.part_kb * 1024
-        checked_rows = checked(file.name, table.rows, mapping, HINTS)
+        checked_rows = checked(file.name, table.rows, mapping, HINTS, self.time_zone)
         head, ended = _read_head(checked_rows, part_bytes)
         if ended:
             return Received("done", outcome=_load(importer, outcomes, file, table._replace(rows=iter(head)), mapping))
         splitter = Splitter(self.inbox, self.settings.lanes, part_bytes)
-        rows = chain(head, checked_rows)
-        splitter.split(file, rows, table.columns, mapping, importer.horizon.days, time_is_up)
+        rows, days = chain(head, checked_rows), importer.horizon.days
+        splitter.split(file, rows, table.columns, mapping, days, time_is_up, check=options.check)
         return Received("split", run=file.run)
+
+    def _reading(self, file: DroppedFile, options: DropOptions) -> FileOptions:
+        """Put the file's own options before those of its source: the one that it names, or that its folder is for."""
+        if options.source:
+            source: Source | None = self.sources.find(options.source, USAGE.name)
+        else:
+            source = self.sources.of_folder(file.name, USAGE.name)
+        return (options.reading.over(source.options) if source else options.reading).checked(HINTS)
 
 
 def _read_head(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
@@ -134,4 +145,4 @@ def _load(
         lines.append(rejected(row, reason, table.columns))
 
     tally = importer.load(table.rows, mapping, file.name, reject)
-    return outcomes.keep(file, table.columns, tally, lines)
+    return outcomes.keep(file, table.columns, tally, lines, check=importer.trial)

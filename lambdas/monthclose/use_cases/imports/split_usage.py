@@ -33,6 +33,8 @@ class Split:
         How old its usage may be.
     parts : tuple of int
         How many parts each lane has.
+    check : bool
+        Whether nothing is to be stored.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Split:
     layout: ColumnMapping
     horizon_days: int
     parts: tuple[int, ...]
+    check: bool = False
 
     @property
     def file(self) -> DroppedFile:
@@ -111,6 +114,8 @@ class Splitter:
         layout: ColumnMapping,
         horizon_days: int,
         time_is_up: TimeIsUp,
+        *,
+        check: bool = False,
     ) -> Split:
         """Write the parts, then their description.
 
@@ -132,7 +137,7 @@ class Splitter:
         for lane in lanes:
             lane.flush()
         parts = tuple(lane.parts for lane in lanes)
-        split = Split(file.name, file.version, names, layout, horizon_days, parts)
+        split = Split(file.name, file.version, names, layout, horizon_days, parts, check)
         self.inbox.put(split_key(file.run), split.content())
         listed = [{"lane": number, "parts": count} for number, count in enumerate(parts) if count]
         self.inbox.put(lanes_key(file.run), json.dumps(listed).encode())

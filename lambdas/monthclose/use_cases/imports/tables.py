@@ -1,22 +1,26 @@
-"""Read rows of CSV or JSON Lines, plain or gzip, from any stream of bytes, in constant memory.
+"""Read rows of CSV or JSON Lines from any stream of bytes, plain, gzip or zip, in constant memory.
 
-The caller opens the stream (from a disk, a bucket) and names it; every message has the name.
+The caller opens the stream (from a disk, a bucket) and names it; every message has the name. Parquet files and
+spreadsheets are read as well.
 """
 
+import codecs
 import csv
 import io
 import itertools
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple, cast
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.file_options import FileOptions
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.imports.numerals import COMMA
-from monthclose.use_cases.imports.unpacking import GZIP, unpacked
+from monthclose.ports.tables import ColumnFiles
+from monthclose.use_cases.imports.sheets import PARQUET, SheetRows, is_workbook, open_parquet, open_spreadsheet
+from monthclose.use_cases.imports.unpacking import DAMAGED, GZIP, ZIP, open_zip, unpacked, unpacked_member
 
 _HEAD = 4096
 _PEEKED, _PEEKED_CHARACTERS = 100, 1 << 20
@@ -32,11 +36,12 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _BROKEN = "row is not valid CSV"
 _OPEN_QUOTE = f"{_BROKEN}: a quote is not closed, so the lines after it were read as part of the row"
 _DELIMITERS = (",", ";", "\t")
+_AS_IT_IS = FileOptions()
 _KNOWN_BINARIES = {
-    b"PK\x03\x04": "a zip file or a spreadsheet; save it as CSV",
-    b"PAR1": "a Parquet file; save it as CSV",
+    ZIP: "a zip file or a spreadsheet; save it as CSV",
+    PARQUET: "a Parquet file; save it as CSV",
     b"%PDF": "a PDF; save it as CSV",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet or has a password; save it as .xlsx without one, or as CSV",
     b"\x28\xb5\x2f\xfd": "compressed with zstd; use gzip or no compression",
     b"BZh": "compressed with bzip2; use gzip or no compression",
     b"\xfd7zXZ": "compressed with xz; use gzip or no compression",
@@ -49,9 +54,9 @@ class Table(NamedTuple):
 
     columns: list[str]
     rows: Iterator[Row]
-    stream: io.TextIOWrapper
+    stream: object
     """Kept with the table: without a reference to it, Python would close the file that it reads."""
-    open_ended: bool
+    open_ended: bool = False
     """Whether rows may have other columns, too: for JSON Lines, `columns` are those of the first rows."""
 
 
@@ -62,54 +67,88 @@ class Text(NamedTuple):
     start: str
 
 
-def read_table(name: str, raw: io.BufferedReader, decimal: str = "") -> Table:
+def read_table(
+    name: str,
+    raw: io.BufferedReader,
+    options: FileOptions = _AS_IT_IS,
+    column_files: Callable[[], ColumnFiles] | None = None,
+) -> Table:
     """Read a stream as a file of rows.
 
     Parameters
     ----------
-    decimal : str
-        The decimal mark of the file's numbers, if its sender has given one. JSON numbers always have a point; they
-        are returned with this mark, like the others.
+    options : FileOptions
+        What is known of it. Numbers of JSON, Parquet and spreadsheets always have a decimal point; they are returned
+        with the mark that the options name, like those that are text.
+    column_files : callable or None
+        Makes what reads Parquet, which takes a while to import; without it Parquet is refused.
 
     Raises
     ------
     UserMistakeError
         It is not a file of rows. Also while reading the rows, if it is cut off or damaged.
     """
-    stream, start = read_text(name, raw)
-    with readable(name):
-        columns, rows = _parse(name, stream, start, decimal)
-    return Table(columns, _guarded(name, rows), stream, open_ended=start.startswith("{"))
+    sheet: SheetRows | None = None
+    head = raw.peek(_HEAD)[:_HEAD]
+    if head.startswith(ZIP):
+        archive = open_zip(name, raw)
+        if not is_workbook(archive):
+            raw = unpacked_member(name, archive)
+        else:
+            sheet = open_spreadsheet(name, archive, options)
+    elif head.startswith(PARQUET) and column_files:
+        sheet = open_parquet(name, raw, options, column_files())
+    if sheet:
+        _check_columns(name, sheet.columns)
+        return Table(sheet.columns, _guarded(name, sheet.rows), sheet.kept)
+    stream, start = read_text(name, raw, options.encoding)
+    with readable(name, encoding=options.encoding):
+        columns, rows = _parse(name, stream, start, options)
+    return Table(columns, _guarded(name, rows, options.encoding), stream, open_ended=start.startswith("{"))
 
 
-def read_text(name: str, raw: io.BufferedReader) -> Text:
+def read_text(name: str, raw: io.BufferedReader, encoding: str = "") -> Text:
     """Decompress and decode.
+
+    Parameters
+    ----------
+    encoding : str
+        Its encoding, if somebody has said. Else it is UTF-8, or UTF-16 if it begins with a byte order mark.
 
     Raises
     ------
     UserMistakeError
         It is not text, or its beginning is damaged. For errors further on, see `readable`.
     """
-    head = raw.peek(_HEAD)[:_HEAD]
-    plain = raw
-    if head.startswith(GZIP):
-        plain = unpacked(name, raw)
-        try:
+    plain, head = raw, b""
+    try:
+        head = raw.peek(_HEAD)[:_HEAD]
+        if head.startswith(GZIP):
+            plain = unpacked(name, raw)
             head = plain.peek(_HEAD)[:_HEAD]
-        except (EOFError, OSError, zlib.error) as error:
-            raise UserMistakeError(f"{name} is a broken gzip file ({error})") from None
+    except DAMAGED as error:
+        raise UserMistakeError(f"{name} is a broken {'gzip' if plain is not raw else 'zip'} file ({error})") from None
     for magic, kind in _KNOWN_BINARIES.items():
         if head.startswith(magic):
             raise UserMistakeError(f"{name} is {kind}")
-    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    if b"\0" in head and encoding != "utf-16":
+    encoding = _with_mark(encoding, head)
+    if b"\0" in head and "16" not in encoding and "32" not in encoding:
         raise UserMistakeError(f"{name} is not text: CSV or JSON Lines is needed, plain or gzip")
     text = io.TextIOWrapper(cast("IO[bytes]", plain), encoding=encoding, newline="")
     return Text(text, head.decode(encoding, errors="replace").lstrip("\ufeff").strip())
 
 
+def _with_mark(encoding: str, head: bytes) -> str:
+    """Choose the codec that skips the byte order mark, if there is one."""
+    utf_16 = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    known = codecs.lookup(encoding).name if encoding else "utf-16" if utf_16 else "utf-8"
+    if known == "utf-8":
+        return "utf-8-sig"
+    return "utf-16" if utf_16 and known.startswith("utf-16") else known
+
+
 @contextmanager
-def readable(name: str, row: Callable[[], int] = lambda: 0) -> Iterator[None]:
+def readable(name: str, row: Callable[[], int] = lambda: 0, encoding: str = "") -> Iterator[None]:
     """Turn errors while reading a file into messages; `row` returns the number of the last row read.
 
     Raises
@@ -120,37 +159,42 @@ def readable(name: str, row: Callable[[], int] = lambda: 0) -> Iterator[None]:
     try:
         yield
     except UnicodeError:
+        advice = "name its encoding (by the option encoding: windows-1252, for example), or save it as CSV UTF-8"
         raise UserMistakeError(
-            f"{name} is not UTF-8 text ({_place(row())})\n"
-            "save it as CSV UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE"
+            f"{name} is not {encoding or 'UTF-8'} text ({_place(row())})\n"
+            f"{'name another encoding, or save it as CSV UTF-8' if encoding else advice}"
         ) from None
-    except (EOFError, OSError, zlib.error) as error:
+    except DAMAGED as error:
         what = "is cut off" if isinstance(error, EOFError) else "is damaged"
         raise UserMistakeError(
             f"{name} {what} {_place(row())} ({error})\nget it again and import the whole file; nothing is stored twice"
         ) from None
 
 
-def _parse(name: str, text: IO[str], start: str, decimal: str) -> tuple[list[str], Iterator[Row]]:
+def _parse(name: str, text: IO[str], start: str, options: FileOptions) -> tuple[list[str], Iterator[Row]]:
     if not start:
         raise UserMistakeError(f"{name} is empty")
     lines = _Lines(name, text)
     if start[0] == "{":
-        columns, rows = _json_lines(lines, decimal)
+        columns, rows = _json_lines(lines, options.decimal)
     elif start[0] == "[":
         raise UserMistakeError(f"{name} is one JSON array; write one object per line (JSON Lines)")
     else:
-        columns, rows = _csv(name, lines)
+        columns, rows = _csv(name, lines, options.delimiter)
+    _check_columns(name, columns)
+    return columns, rows
+
+
+def _check_columns(name: str, columns: Sequence[str]) -> None:
     if len(columns) > _MOST_COLUMNS:
         raise UserMistakeError(f"{name} has {len(columns):,} columns; at most {_MOST_COLUMNS:,} can be read")
     if any(len(column) > _LONGEST_COLUMN for column in columns):
         raise UserMistakeError(f"{name} has a column whose name is longer than {_LONGEST_COLUMN} characters")
-    return columns, rows
 
 
-def _guarded(name: str, rows: Iterator[Row]) -> Iterator[Row]:
+def _guarded(name: str, rows: Iterator[Row], encoding: str = "") -> Iterator[Row]:
     number = 0
-    with readable(name, lambda: number):
+    with readable(name, lambda: number, encoding):
         for row in rows:
             number = row.number
             yield row
@@ -214,14 +258,14 @@ class _Lines:
             raise UserMistakeError(f"{self._name} has more than {_MOST_EMPTY:,} empty lines; delete them")
 
 
-def _csv(name: str, lines: _Lines) -> tuple[list[str], Iterator[Row]]:
+def _csv(name: str, lines: _Lines, delimiter: str) -> tuple[list[str], Iterator[Row]]:
     source = iter(lines)
     header_line = ""
     for header_line in source:
         if header_line.strip():
             break
         lines.begin()
-    delimiter = max(_DELIMITERS, key=header_line.count)
+    delimiter = delimiter or max(_DELIMITERS, key=header_line.count)
     try:
         header = next(csv.reader(itertools.chain([header_line], source), delimiter=delimiter))
     except (csv.Error, StopIteration) as error:

@@ -1,18 +1,30 @@
-"""Unpack gzip in constant memory, and up to a limit: a few megabytes can unpack to terabytes."""
+"""Unpack gzip and zip in constant memory, and up to a limit: a few megabytes can unpack to terabytes."""
 
 import gzip
 import io
-from collections.abc import Buffer
-from typing import IO, cast
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Buffer, Callable
+from typing import IO, Any, cast
 
 from monthclose.domain.errors import UserMistakeError
 
-GZIP = b"\x1f\x8b"
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _BUFFER = 1 << 17
 _HARMLESS = 1 << 28
 """Bytes that any file may unpack to, however small it is."""
 _MOST_UNPACKED = 500
 """Most bytes that one byte may unpack to. Deflate's maximum is 1,032, for constant content; usage has varying times."""
+_MOST_COPIED = 400 << 20
+"""Bytes of a stream that can't be read from its end, as zip needs it: it is copied to the disk, and a function has half
+a gigabyte of that."""
+_LONGEST_DIRECTORY = 1 << 20
+"""Bytes of a zip file's directory: some 10,000 files. It is read into memory whole, and takes ten times its size."""
+_CLUTTER = ("__MACOSX/", ".DS_Store")
+DAMAGED = (EOFError, OSError, zipfile.BadZipFile, zlib.error)
+"""What reading a packed file raises if it is cut off or damaged."""
 
 
 def unpacked(name: str, raw: io.BufferedReader) -> io.BufferedReader:
@@ -25,7 +37,87 @@ def unpacked(name: str, raw: io.BufferedReader) -> io.BufferedReader:
     UserMistakeError
         While reading: it unpacks to implausibly many bytes.
     """
-    return io.BufferedReader(_Unpacked(name, raw), _BUFFER)
+    counted = _Counted(raw)
+    plain = gzip.GzipFile(fileobj=cast("IO[bytes]", counted), mode="rb")
+    return io.BufferedReader(_Unpacked(name, plain, lambda: counted.count), _BUFFER)
+
+
+def open_zip(name: str, raw: io.BufferedReader) -> zipfile.ZipFile:
+    """Open a zip file.
+
+    Raises
+    ------
+    UserMistakeError
+        It is damaged, or too large to be copied to the disk, or has too many files in it.
+    """
+    try:
+        return zipfile.ZipFile(cast("IO[bytes]", _Bounded(name, seekable(name, raw))))
+    except (*DAMAGED, RuntimeError, ValueError) as error:
+        raise UserMistakeError(f"{name} is a broken zip file ({error})") from None
+
+
+def unpacked_member(name: str, archive: zipfile.ZipFile) -> io.BufferedReader:
+    """Read the one file in a zip file.
+
+    Raises
+    ------
+    UserMistakeError
+        There is none or more than one, or it cannot be read. While reading: it unpacks to implausibly many bytes.
+    """
+    members = [each for each in archive.infolist() if not each.is_dir() and not _is_clutter(each.filename)]
+    if len(members) != 1:
+        raise UserMistakeError(
+            f"{name} has {len(members):,} files in it, not one\npack each by itself, so that its rows keep their ids"
+        )
+    (member,) = members
+    if member.flag_bits & 1:
+        raise UserMistakeError(f"{name} is encrypted; pack it without a password")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise UserMistakeError(f"{name} is packed in an unusual way; pack it with deflate, as zip does")
+    try:
+        plain = archive.open(member)
+    except (*DAMAGED, RuntimeError, ValueError) as error:
+        raise UserMistakeError(f"{name} is a broken zip file ({error})") from None
+    return io.BufferedReader(_Unpacked(name, plain, lambda: member.compress_size), _BUFFER)
+
+
+def seekable(name: str, raw: io.BufferedReader) -> IO[bytes]:
+    """Return a stream that can be read from its end, too: itself, or a copy on the disk.
+
+    Raises
+    ------
+    UserMistakeError
+        It is too large to be copied.
+    """
+    return cast("IO[bytes]", raw) if raw.seekable() else copied(name, raw, cast("IO[bytes]", tempfile.TemporaryFile()))
+
+
+def copied(name: str, raw: io.BufferedReader, copy: IO[bytes]) -> IO[bytes]:
+    """Copy a stream to a file on the disk. What is on this machine's disk already is copied whatever its size.
+
+    Raises
+    ------
+    UserMistakeError
+        It is too large.
+    """
+    if raw.seekable():
+        shutil.copyfileobj(raw, copy)
+    else:
+        left = _MOST_COPIED
+        while content := raw.read(min(_BUFFER, left + 1)):
+            left -= len(content)
+            if left < 0:
+                raise UserMistakeError(
+                    f"{name} is larger than {_MOST_COPIED >> 20} MB\nsplit it, or send it as CSV with gzip"
+                )
+            copy.write(content)
+    copy.flush()
+    copy.seek(0)
+    return copy
+
+
+def _is_clutter(name: str) -> bool:
+    return name.startswith(_CLUTTER[0]) or name.rpartition("/")[2] == _CLUTTER[1]
 
 
 class _Counted:
@@ -40,23 +132,49 @@ class _Counted:
         return content
 
 
+class _Bounded:
+    """A zip file, of which nobody reads much at a time: its directory is read in one go, by the size that it claims."""
+
+    def __init__(self, name: str, raw: IO[bytes]) -> None:
+        self._name, self._raw = name, raw
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._raw.read(_LONGEST_DIRECTORY + 1 if size < 0 else min(size, _LONGEST_DIRECTORY + 1))
+        if len(content) > _LONGEST_DIRECTORY:
+            raise UserMistakeError(f"{self._name} has too many files in it")
+        return content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+
 class _Unpacked(io.RawIOBase):
     """The bytes that were packed."""
 
-    def __init__(self, name: str, raw: io.BufferedReader) -> None:
+    def __init__(self, name: str, plain: Any, packed: Callable[[], int]) -> None:
         super().__init__()
-        self._name, self._packed, self._count = name, _Counted(raw), 0
-        self._plain = gzip.GzipFile(fileobj=cast("IO[bytes]", self._packed), mode="rb")
+        self._name, self._plain, self._packed, self._count = name, plain, packed, 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        read = self._plain.readinto(buffer)
+        read: int = self._plain.readinto(buffer)
         self._count += read
-        if self._count > max(_HARMLESS, _MOST_UNPACKED * self._packed.count):
-            raise UserMistakeError(
-                f"{self._name} unpacks to more than {_MOST_UNPACKED} times its size, which is not plausible for usage\n"
-                "if this is intended, import it unpacked"
-            )
+        require_plausible(self._name, self._count, self._packed())
         return read
+
+
+def require_plausible(name: str, unpacked: int, packed: int) -> None:
+    """Check that a packed file's content is not implausibly much more than itself; in bytes.
+
+    Raises
+    ------
+    UserMistakeError
+        It is.
+    """
+    if unpacked > max(_HARMLESS, _MOST_UNPACKED * packed):
+        raise UserMistakeError(
+            f"{name} unpacks to more than {_MOST_UNPACKED} times its size, which is not plausible for usage\n"
+            "if this is intended, import it unpacked"
+        )

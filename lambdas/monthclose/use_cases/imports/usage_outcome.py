@@ -18,7 +18,7 @@ from monthclose.use_cases.imports.check_billable import summary_of, unbillable_i
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
 
-IMPORTED, UNUSABLE = "imported", "unusable"
+IMPORTED, CHECKED, UNUSABLE = "imported", "checked", "unusable"
 
 
 class UsageOutcome(TypedDict):
@@ -30,7 +30,7 @@ class UsageOutcome(TypedDict):
     key: str
     version: str
     status: str
-    """`imported` or `unusable`."""
+    """`imported`, `checked` (nothing was stored: the counts say what an import would do) or `unusable`."""
     error: str
     """Why nothing was imported; empty if something was."""
     taken: int
@@ -41,6 +41,12 @@ class UsageOutcome(TypedDict):
     """Imported rows by month."""
     late: Mapping[str, int]
     """Imported rows of closed months, by month."""
+    new: int
+    """Imported rows that were not stored before."""
+    changed: int
+    """Imported rows that correct stored ones; the others say the same."""
+    left_out: int
+    """Rows that do not count by the file's options."""
     without_price: Mapping[str, int]
     without_tax: Mapping[str, int]
     too_many_rejected: bool
@@ -70,16 +76,23 @@ class OutcomeKeeper:
             return None
         return found
 
-    def keep(self, file: DroppedFile, columns: Sequence[str], tally: Tally, rejected: Iterable[Cells]) -> UsageOutcome:
+    def keep(
+        self,
+        file: DroppedFile,
+        columns: Sequence[str],
+        tally: Tally,
+        rejected: Iterable[Cells],
+        *,
+        check: bool = False,
+    ) -> UsageOutcome:
         """Keep the rejected rows and the outcome of a file that was read to its end.
 
         Raises
         ------
         UserMistakeError
-            It has no rows.
+            It has no rows, or none that counts.
         """
-        if not tally.taken and not tally.rejected:
-            raise UserMistakeError(f"{file.name} has columns but no rows")
+        require_rows(file.name, tally)
         table, error = _table_key(file), ""
         if tally.rejected:
             self.inbox.write(table, as_csv(columns, rejected))
@@ -95,7 +108,8 @@ class OutcomeKeeper:
             reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in commonest)
             error = f"nothing in {file.name} was imported: {reasons}"
             self._put_text(file, f"{error}\nthe rejected rows: {table}")
-        return self._remember(file, tally, error, table if tally.rejected else "")
+        status = UNUSABLE if error else CHECKED if check else IMPORTED
+        return self._remember(file, tally, status, error, table if tally.rejected else "")
 
     def refuse(self, file: DroppedFile, mistake: UserMistakeError) -> UsageOutcome:
         """Keep why a file cannot be used. The text for its sender may quote its columns, the outcome doesn't."""
@@ -103,24 +117,27 @@ class OutcomeKeeper:
         text = str(mistake)
         self._put_text(file, text if file.name in text else f"{file.name}: {text}")
         problem = mistake.problem if isinstance(mistake, LayoutError) else text
-        return self._remember(file, Tally(), problem, _text_key(file))
+        return self._remember(file, Tally(), UNUSABLE, problem, _text_key(file))
 
-    def _remember(self, file: DroppedFile, tally: Tally, error: str, rejects: str) -> UsageOutcome:
+    def _remember(self, file: DroppedFile, tally: Tally, status: str, error: str, rejects: str) -> UsageOutcome:
         outcome: UsageOutcome = {
             "key": f"{USAGE_PREFIX}{file.name}",
             "version": file.version,
-            "status": UNUSABLE if error else IMPORTED,
+            "status": status,
             "error": error,
             "taken": tally.taken,
             "rejected": dict(tally.rejected),
             "periods": dict(sorted(tally.groups.items())),
             "late": dict(sorted(tally.late.items())),
+            "new": tally.new,
+            "changed": tally.changed,
+            "left_out": tally.left_out.total(),
             "without_price": summary_of(tally.unpriced, "skus"),
             "without_tax": summary_of(tally.untaxed, "customers"),
             "too_many_rejected": tally.rejected_above(self.max_rejected_percent),
             "rejects": self.inbox.location(rejects) if rejects else None,
         }
-        if not error:
+        if status == IMPORTED:
             self._record(outcome)
         if self.inbox.put_new(_outcome_key(file), json.dumps(outcome).encode()):
             return outcome
@@ -149,6 +166,23 @@ class OutcomeKeeper:
     def _delete(self, key: str) -> None:
         if self.inbox.has(key):  # in a versioned bucket, deleting what is not there leaves a delete marker, too
             self.inbox.delete(key)
+
+
+def require_rows(name: str, tally: Tally) -> None:
+    """Check that a file has rows.
+
+    Raises
+    ------
+    UserMistakeError
+        It has none, or none that counts.
+    """
+    if tally.taken or tally.rejected:
+        return
+    left_out = tally.left_out.total()
+    if left_out:
+        commonest = ", ".join(f"{reason} ({count(number)})" for reason, number in tally.left_out.most_common(3))
+        raise UserMistakeError(f"none of {count(left_out, 'row')} of {name} counts: {commonest}")
+    raise UserMistakeError(f"{name} has columns but no rows")
 
 
 def _table_key(file: DroppedFile) -> str:

@@ -1,7 +1,7 @@
 """Draft one customer's invoice: the same code for a close and for a preview. It only reads."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import cast
@@ -11,7 +11,7 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
 from monthclose.domain.invoices.draft_content import Draft, MadeFrom, SectionContent
-from monthclose.domain.invoices.invoicing import carried_line
+from monthclose.domain.invoices.invoicing import carried_lines
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
@@ -35,6 +35,7 @@ from monthclose.use_cases.invoices.group_members import (
     sections,
     views,
 )
+from monthclose.use_cases.invoices.term_history import TermHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,12 @@ class InvoiceDrafter:
         ParkCustomerError
             A person must act before this customer can be billed.
         """
-        known, lines = self._rated(customer, period, price_book, watermark)
-        late, covered = self._late(customer, period, watermark)
+        history = self._history(customer)
+        late, covered = self._late(customer, period, watermark, history)
+        terms = history.known_to(self._terms(customer, period, price_book))
+        known, lines = self._rated(terms, watermark)
         newest = self.price_books.latest() if late else ""
-        carried = [carried_line(customer)] if customer.carried_minor else []
+        carried = carried_lines(customer) if customer.carried_minor else []
         more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
@@ -102,6 +105,7 @@ class InvoiceDrafter:
             "late_usage": covered,
             "later_prices": {str(line.period): newest for line in late if newest},
             "usage_left": known.left,
+            "to_price_again": history.to_price_again(terms),
         }
         return self._assemble(customer, period, [*lines, *late, *carried], day, more)
 
@@ -137,9 +141,10 @@ class InvoiceDrafter:
         """
         period = Period.parse(replaced["period"])
         price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
-        known, lines = self._rated(customer, period, price_book, now)
-        months, noted = self.books.months(customer.customer_id), customer.late_usage.get(str(period))
-        later = self._documents(month for of, month in months.items() if of > period)
+        history, noted = self._history(customer), customer.late_usage.get(str(period))
+        terms = history.known_to(self._terms(customer, period, price_book))
+        known, lines = self._rated(terms, now)
+        later = self._documents(month for of, month in history.months.items() if of > period)
         again = [*billed_since(period, later, replaced["currency"]), *kept_lines(replaced)]
         more: MadeFrom = {
             "price_book": price_book,
@@ -148,6 +153,7 @@ class InvoiceDrafter:
             "late_usage": {str(period): noted} if noted and not known.left else {},
             "later_prices": replaced.get("later_prices", {}),
             "usage_left": known.left,
+            "to_price_again": history.to_price_again(terms),
         }
         draft = self._assemble(customer, period, [*lines, *again], now.date(), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
@@ -188,11 +194,14 @@ class InvoiceDrafter:
         again = _with_sections(draft, sections(parts, before))
         return {**again, "replaces": replaced["number"], "notes": [reason]}
 
-    def _rated(
-        self, customer: Customer, period: Period, price_book: str, watermark: datetime
-    ) -> tuple[AsOf, list[InvoiceLine]]:
-        known = AsOf(self.usage.events(customer.customer_id, period), watermark)
-        terms = Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
+    def _history(self, customer: Customer) -> TermHistory:
+        return TermHistory(self.books, self.documents, customer.customer_id)
+
+    def _terms(self, customer: Customer, period: Period, price_book: str) -> Terms:
+        return Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
+
+    def _rated(self, terms: Terms, watermark: datetime) -> tuple[AsOf, list[InvoiceLine]]:
+        known = AsOf(self.usage.events(terms.customer_id, terms.period), watermark)
         return known, rate(known, terms)
 
     def _assemble(
@@ -222,35 +231,45 @@ class InvoiceDrafter:
         return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
 
     def _late(
-        self, customer: Customer, period: Period, watermark: datetime
+        self, customer: Customer, period: Period, watermark: datetime, history: TermHistory
     ) -> tuple[list[InvoiceLine], Mapping[str, str]]:
-        """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover."""
+        """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover.
+
+        What a month comes to counts in its term, so the later months of a term are priced again, too.
+        """
         noted = {Period.parse(text): since for text, since in customer.late_usage.items()}
-        earlier = sorted(month for month in noted if month < period)
-        if not earlier:
-            return [], {}
-        months, lines, covered = self.books.months(customer.customer_id), list[InvoiceLine](), dict[str, str]()
-        for month in earlier:
-            record = months.get(month, CustomerMonth())
-            if record.parked:
+        waiting = sorted(month for month in noted if month < period)
+        lines, covered = list[InvoiceLine](), dict[str, str]()
+        while waiting:
+            month = waiting.pop(0)
+            if history.months.get(month, CustomerMonth()).parked:
                 continue  # billed when that month's close runs again; the note stays until after that
             known = AsOf(self.usage.events(customer.customer_id, month), watermark)
-            documents = self._documents(record for of, record in months.items() if month <= of < period)
-            lines += self._adjusted(customer, month, known, documents)
-            if not known.left:
+            documents = self._documents(record for of, record in history.months.items() if month <= of < period)
+            terms = history.known_to(self._terms_of_billed(customer, month, documents))
+            adjusted = self._adjusted(customer, known, documents, terms)
+            lines += adjusted
+            if terms.reaches_on_to > month and adjusted:
+                history.add(adjusted, period, terms.currency)
+                waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
+            if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
 
-    def _adjusted(self, customer: Customer, month: Period, known: AsOf, documents: list[Draft]) -> list[InvoiceLine]:
+    def _terms_of_billed(self, customer: Customer, month: Period, documents: list[Draft]) -> Terms:
+        """Find the terms that a month was billed by; a SKU keeps the price it was billed with."""
         own = next((document for document in documents if document["period"] == str(month)), None)
         close = self.closes.get(month)
         billed_by = own.get("price_book") if own else None
         version = billed_by or (close.price_book if close else "")
         currency = own["currency"] if own else customer.profile.currency
         used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
-        versions = dict.fromkeys((*used, self.price_books.latest()))  # a SKU keeps the price it was billed with
+        versions = dict.fromkeys((*used, self.price_books.latest()))
         later = tuple(self.price_books.get(name) for name in versions if name != version)
-        terms = Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
+        return Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
+
+    def _adjusted(self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms) -> list[InvoiceLine]:
+        month, currency = terms.period, terms.currency
         lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
         if lines and currency != customer.profile.currency:
             raise ParkCustomerError(
@@ -268,3 +287,10 @@ class InvoiceDrafter:
 
 def _with_sections(draft: Draft, found: Sequence[SectionContent]) -> Draft:
     return {**draft, "sections": [*found]} if found else draft
+
+
+def _between(first: Period, last: Period, before: Period) -> Iterator[Period]:
+    """List periods, from one to another, of those before a third."""
+    while first <= last and first < before:
+        yield first
+        first = first.next

@@ -1,6 +1,6 @@
 """Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, recomputed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +9,9 @@ from typing import Any
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
+from monthclose.domain.pricing.buckets import SIZES
+from monthclose.domain.pricing.cell import in_words as attributes_in_words
+from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import in_words, recomputed
 from monthclose.domain.pricing.line import LineContent, LineKind
@@ -17,7 +20,7 @@ from monthclose.ports import UsageStore
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _FROM_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
-_NOT_FROM_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT)
+_NOT_FROM_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT, LineKind.OVERAGE, *MAXIMUM_MODELS)
 """Lines that no events belong to, even if their id equals a SKU."""
 
 
@@ -74,9 +77,8 @@ def _count_events(
     for one in of_period:
         by_sku.setdefault(one.line["sku"], []).append(one)
     for event in events:
-        for one in by_sku.get(event.sku, ()):
-            if _belongs(event, one.line):
-                one.add(event, most)
+        for one in _narrowest([one for one in by_sku.get(event.sku, ()) if _belongs(event, one.line)]):
+            one.add(event, most)
 
 
 def _events(document: Draft, customer_id: str, period: Period, usage: UsageStore) -> Iterator[UsageEvent]:
@@ -90,7 +92,7 @@ def _belongs(event: UsageEvent, line: LineContent) -> bool:
         return False
     if event.unit_price is not None:
         return line["unit_price"] is not None and Decimal(line["unit_price"]) == event.unit_price
-    if line.get("resource") and line["resource"] != event.resource:
+    if (line.get("resource") and line["resource"] != event.resource) or not _matches(event, line):
         return False
     starts, ends = _window(line)
     return not (starts and event.time < datetime.fromisoformat(starts)) and not (
@@ -98,12 +100,30 @@ def _belongs(event: UsageEvent, line: LineContent) -> bool:
     )
 
 
+def _said(line: LineContent) -> Mapping[str, str]:
+    return line.get("attributes", {})
+
+
+def _matches(event: UsageEvent, line: LineContent) -> bool:
+    """Whether an event has what the line says of its usage; several values are separated by commas."""
+    has = dict(event.attributes)
+    return all(has.get(name, "") in (values, *values.split(", ")) for name, values in _said(line).items())
+
+
+def _narrowest(lines: list[_LineEvents]) -> list[_LineEvents]:
+    """Of lines that an event's attributes match, those that say most: the others have what those leave."""
+    most = max((len(_said(one.line)) for one in lines), default=0)
+    return [one for one in lines if len(_said(one.line)) == most]
+
+
 def _window(line: LineContent) -> tuple[str | None, str | None]:
     """When a line's usage starts and ends: a size persists from before, usage shared among prices is the month's."""
     steps = line.get("steps", [])
     if any(step["kind"] == "shared" for step in steps):
         return None, None
-    persists = any(step["kind"] == "measured" and step["how"] == "time-weighted" for step in steps)
+    persists = any(step["kind"] == "measured" and step["how"] == "time-weighted" for step in steps) or any(
+        step["kind"] in ("buckets", "percentile") and step["within"] in SIZES for step in steps
+    )
     return None if persists else line.get("from"), line.get("until")
 
 
@@ -128,6 +148,7 @@ def _event(event: UsageEvent) -> dict[str, str]:
         "time": event.time.isoformat(),
         "quantity": plain(event.quantity),
         "resource": event.resource,
+        "attributes": attributes_in_words(event.attributes),
         "received_at": event.received_at.isoformat() if event.received_at else "",
     }
 

@@ -24,7 +24,7 @@ from monthclose.domain.invoices import invoice as invoices
 from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
-from monthclose.domain.invoices.invoicing import InvoicingPolicy, account_after, carried_minor
+from monthclose.domain.invoices.invoicing import InvoicingPolicy, account_after, carried_minor, carrying
 from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
@@ -235,9 +235,7 @@ class InvoiceGenerator:
                 park(self.books, self.clock, customer_id, period, reason_to_park(error))
 
     def _commit_carried(self, seen: _Seen, draft: Draft, record: Carried) -> None:
-        account = account_after(seen.customer, draft)
-        carried = account.carried_minor + record.amount_minor
-        account = replace(account, account_currency=record.currency, carried_minor=carried)
+        account = carrying(account_after(seen.customer, draft), draft)
         self.books.commit(account, record, *unparked(seen.month.parking))
 
     def _issue(

@@ -85,7 +85,7 @@ def members_of(books: Books, payer: Customer, period: Period) -> Iterator[Member
     """
     alone = replace(payer, children={}, payers=())
     yield Member("", alone, payer.profile, billed_now=not payer_for(payer, period))
-    nothing = replace(alone, receivable_minor=0, credit_minor=0, carried_minor=0, grants=())
+    nothing = replace(alone, receivable_minor=0, credit_minor=0, carried_minor=0, carried_by_class={}, grants=())
     for name in sorted(payer.children):
         child = books.customer(name)
         if child is None:
@@ -233,8 +233,8 @@ def made_together(parts: Sequence[Part]) -> dict[str, Any]:
     for name, value in ((name, value) for part in parts for name, value in part.made_from.items()):
         if isinstance(value, Mapping):
             merged[name] = {**merged.get(name, {}), **value}
-        elif isinstance(value, bool):
-            merged[name] = merged.get(name, False) or value
+        elif isinstance(value, list):
+            merged[name] = [*dict.fromkeys([*merged.get(name, []), *value])]
         else:
             merged[name] = merged.get(name) or value
     left = {of for part in parts for of in part.member.account.late_usage.keys() - part.made_from.get("late_usage", {})}

@@ -70,13 +70,13 @@ class Replacer:
         issued, account, legs = take_its_place(invoice, account_after(customer, draft), held)
         issued, payment = self._with_payment(issued, account, month, batch)
         memo = f"invoice {issued.number} for {issued.total}, replacing {before.number}"
-        entry = Entry(issued.entry_id, issued.customer_id, issued.period, issued.currency, now, legs, memo)
+        entry = (issued.entry_id, issued.customer_id, issued.period, issued.currency, now, legs, memo)
         account, change = lift_if_paid_up(account, issued.period, len(month.holds) + 1, now)
         self.books.commit(
             account,
             replace(issued, version=before.version),
             replace(before, replaced_by=issued.number, being_replaced=False, version=0),
-            *([entry] if legs else []),  # an invoice for zero has no entry
+            *([Entry(*entry)] if legs else []),  # an invoice for zero has no entry
             *payment,
             *change,
             *unparked(month.parking),

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.book import PriceBook
+from monthclose.domain.pricing.cell import in_words
 from monthclose.domain.pricing.price import Price, overlap
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import CAP_HOURS
@@ -14,11 +15,15 @@ from monthclose.domain.pricing.reading.special import (
     COMMITMENT_FIELDS,
     DISCOUNT_FIELDS,
     FEE_FIELDS,
+    LIMIT_FIELDS,
     read_commitment,
     read_discount,
     read_fee,
+    read_limit,
 )
-from monthclose.domain.pricing.special import Commitment, Discount, Fee
+from monthclose.domain.pricing.reading.tax_classes import TAX_CLASS_FIELDS, read_tax_class
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.tax_class import TaxClass
 
 _SETTINGS = frozenset({"cap_hours"})
 _FIELDS: Mapping[str, frozenset[str]] = {
@@ -28,6 +33,8 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "fees": FEE_FIELDS,
     "discounts": DISCOUNT_FIELDS,
     "commitments": COMMITMENT_FIELDS,
+    "tax_classes": TAX_CLASS_FIELDS,
+    "limits": LIMIT_FIELDS,
 }
 _SECTIONS = (*_FIELDS, "settings")
 _MOST_SHOWN = 10
@@ -45,8 +52,8 @@ class PriceBookError(UserMistakeError):
 def read_book(data: Mapping[str, object]) -> PriceBook:
     """Read a whole price book.
 
-    Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`, and
-    `settings` with `cap_hours`.
+    Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`,
+    `limits`, `tax_classes`, and `settings` with `cap_hours`.
 
     Raises
     ------
@@ -59,13 +66,15 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         *reader.section("price", reader.price),
         *reader.section("overrides", reader.override),
     ]
-    flat = [(label, price) for label, several in prices for price in several]
+    flat = [(_with_cell(label, price), price) for label, several in prices for price in several]
     reader.check_overlaps(flat)
     book = PriceBook(
         prices=tuple(price for _, price in flat),
         fees=reader.named(reader.section("fees", read_fee)),
         discounts=reader.named(reader.section("discounts", read_discount)),
         commitments=reader.named(reader.section("commitments", read_commitment)),
+        tax_classes=reader.tax_classes(),
+        limits=reader.named(reader.section("limits", read_limit)),
     )
     if reader.mistakes:
         raise PriceBookError(reader.mistakes)
@@ -119,7 +128,7 @@ class _Reader:
                 self.mistakes.append(f"{label}: {error}")
         return done
 
-    def named[T: Fee | Discount | Commitment](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
+    def named[T: Fee | Discount | Commitment | Limit | TaxClass](self, entries: list[tuple[str, T]]) -> tuple[T, ...]:
         """Take entries whose ids must differ."""
         seen: dict[str, str] = {}
         for label, entry in entries:
@@ -128,15 +137,36 @@ class _Reader:
             seen.setdefault(entry.id, label)
         return tuple(entry for _, entry in entries)
 
+    def tax_classes(self) -> tuple[TaxClass, ...]:
+        """Read the tax classes: a SKU has one."""
+        entries, seen = self.section("tax_classes", read_tax_class), dict[str, str]()
+        for label, entry in entries:
+            for sku in entry.skus:
+                if sku in seen:
+                    self.mistakes.append(f"{label}: the SKU {sku!r} is in {seen[sku]} already")
+                seen.setdefault(sku, label)
+        return self.named(entries)
+
     def check_overlaps(self, prices: Iterable[tuple[str, Price]]) -> None:
         """Find entries that price the same thing at the same time."""
         known: dict[tuple[str, str, str], list[tuple[str, Price]]] = defaultdict(list)
         for label, price in prices:
             for other_label, other in known[price.identity]:
                 both = overlap(price.valid, other.valid)
-                if both:
+                if both and price.cell.where != other.cell.where:
+                    if price.cell.competes_with(other.cell):
+                        self.mistakes.append(
+                            f"{label} and {other_label} may match the same usage, and neither is narrower: add an "
+                            "entry with the conditions of both, or separate them"
+                        )
+                elif both:
                     since = f"from {both.start:%Y-%m-%d} on" if both.start.year > 1 else "at the same time"
                     self.mistakes.append(
                         f"{label} and {other_label} both apply {since}: separate them with from and until"
                     )
             known[price.identity].append((label, price))
+
+
+def _with_cell(label: str, price: Price) -> str:
+    where = in_words(price.cell.shown(()))
+    return f"{label} ({where})" if where else label

@@ -1,5 +1,7 @@
 """Reading the fields of one entry of a price book, each mistake in words that name the field."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -9,7 +11,7 @@ from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.price import ALWAYS
-from monthclose.domain.pricing.special import Months
+from monthclose.domain.pricing.term import Months
 from monthclose.domain.text import check_key, check_text, parse_decimal
 
 
@@ -20,11 +22,13 @@ class Fields:
     ----------
     known : collection of str
         All that such an entry can have.
+    read : collection of str
+        What has been read already.
     """
 
-    def __init__(self, values: Mapping[str, object], known: Collection[str]) -> None:
+    def __init__(self, values: Mapping[str, object], known: Collection[str], read: Collection[str] = ()) -> None:
         self._values, self._known = values, known
-        self._read: set[str] = set()
+        self._read: set[str] = set(read)
 
     def given(self, name: str) -> bool:
         """Whether a field is there."""
@@ -104,6 +108,24 @@ class Fields:
             raise UserMistakeError(f"{name} must be a list of tables, like [{{ up_to = 100, unit_price = 0.10 }}, …]")
         return values
 
+    def table(self, name: str, example: str) -> Mapping[str, object]:
+        """Read a table, which may be missing."""
+        values = self._value(name, {})
+        if not isinstance(values, dict) or (self.given(name) and not values):
+            raise UserMistakeError(f"{name} must be a table, like {example}")
+        return values
+
+    def with_more(self, more: Mapping[str, object], own: Collection[str], without: str) -> Fields:
+        """Return the entry with fields that a part of it says for itself, and without the list of its parts.
+
+        The part is to be read to the end (`done`), and this entry needs no more then.
+        """
+        unknown = next((name for name in more if name not in own), None)
+        if unknown:
+            raise UserMistakeError(f"the field {unknown!r} does not belong there")
+        self._read.update(self._values)
+        return Fields({**self._values, **more}, self._known, {without})
+
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         """Read one of some words."""
         value = self.text(name, default)
@@ -132,6 +154,33 @@ class Fields:
         if first and end and end <= first:
             raise UserMistakeError(f"it ends before it begins (from {first}, until {end}, exclusive)")
         return Months(first, end)
+
+    def months_and_instants(self) -> tuple[Months, Window]:
+        """Read `from`, `until` and `periods`: whole months, and bounds that are within a month."""
+        within = {name for name in ("from", "until") if self.given(name) and not self._is_month(name)}
+        if within and self.given("periods"):
+            raise UserMistakeError("periods counts whole months from `from`: give the first of a month")
+        first = None if "from" in within else self._month("from")
+        end = None if "until" in within else self._month("until")
+        valid = Window(
+            (self._instant("from") if "from" in within else None) or ALWAYS.start,
+            (self._instant("until") if "until" in within else None) or ALWAYS.end,
+        )
+        months = self.months() if not within else Months(first, end)
+        begins, ends = first.start if first else valid.start, end.start if end else valid.end
+        if ends <= begins:
+            raise UserMistakeError(f"it ends before it begins (from {begins:%Y-%m-%d}, until {ends:%Y-%m-%d})")
+        return months, valid
+
+    def _is_month(self, name: str) -> bool:
+        value = self._value(name)
+        if isinstance(value, str) and len(value) == len("2026-10"):
+            return True
+        try:
+            self._month(name)
+        except UserMistakeError:
+            return False
+        return True
 
     def done(self) -> None:
         """Refuse fields that nobody has read."""

@@ -1,0 +1,63 @@
+"""Attributes of usage: what an event says beside its resource, so that prices can tell it apart."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.text import check_key
+from monthclose.domain.usage import Attributes
+
+FIELD, PREFIX = "attributes", "attributes."
+"""A field of a usage file: all of them as a JSON object; and what the field of one begins with: `attributes.region`."""
+MOST = 20
+"""Most attributes of an event."""
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def check_name(name: str) -> str:
+    """Return a name if an attribute can have it.
+
+    Raises
+    ------
+    UserMistakeError
+        It can't.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserMistakeError(
+            f"{name!r} is not an attribute's name: it begins with a letter, and has lower-case letters, digits and "
+            "underscores, at most 64"
+        )
+    return name
+
+
+def read_attributes(fields: Mapping[str, str]) -> Attributes:
+    """Read the attributes of a row: those in fields of their own, and the object `attributes`. Empty ones are none.
+
+    Raises
+    ------
+    UserMistakeError
+        One cannot be an attribute, is there twice, or there are too many.
+    """
+    found = {name.removeprefix(PREFIX): value for name, value in fields.items() if name.startswith(PREFIX)}
+    for name, value in _object(fields.get(FIELD, "")).items():
+        if found.get(name, value) != value:
+            raise UserMistakeError(f"attributes.{name} is there twice, with different values")
+        found[name] = value
+    if len(found) > MOST:
+        raise UserMistakeError(f"there are more than {MOST} attributes")
+    return tuple(
+        sorted((check_name(name), check_key(value, f"attributes.{name}")) for name, value in found.items() if value)
+    )
+
+
+def _object(text: str) -> Mapping[str, str]:
+    if not text:
+        return {}
+    try:
+        values = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise UserMistakeError('attributes is not a JSON object of texts, like {"region": "eu"}')
+    return {name: value.strip() for name, value in values.items()}

@@ -1,0 +1,48 @@
+"""Check at import time whether usage can be taxed with today's tax table: its customer's place, and its tax class."""
+
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.period import Period
+from monthclose.domain.pricing import PriceBook, Terms
+from monthclose.domain.usage import UsageEvent
+from monthclose.ports import Taxes
+
+_MOST_CACHED = 20_000
+"""Most answers that are cached: bounds the memory."""
+
+
+class TaxableCheck:
+    """Says of events whether the tax table has a rate for them."""
+
+    def __init__(self, book: PriceBook, taxes: Taxes) -> None:
+        self._book, self._taxes = book, taxes
+        self._classes: dict[tuple[str, str, str, Period], str] = {}
+        self._covered: dict[tuple[str, str, str, Period, str], bool] = {}
+
+    def covers(self, event: UsageEvent, profile: Profile) -> bool:
+        """Whether a close could tax an event of a customer."""
+        tax_class = self._tax_class(event, profile.currency)
+        key = (profile.country, profile.region, profile.tax_id, event.period, tax_class)
+        if key not in self._covered:
+            _make_room(self._covered)
+            try:
+                self._taxes.for_customer(*key[:3], event.period.last_day).rates_of(tax_class)
+                self._covered[key] = True
+            except ParkCustomerError:
+                self._covered[key] = False
+        return self._covered[key]
+
+    def _tax_class(self, event: UsageEvent, currency: str) -> str:
+        if not self._book.has_tax_classes or event.unit_price is not None:
+            return self._book.class_by_sku.get(event.sku, "")
+        own = event.customer_id if (event.sku, currency, event.customer_id) in self._book.by_identity else ""
+        key = (event.sku, currency, own, event.period)
+        if key not in self._classes:
+            _make_room(self._classes)
+            self._classes[key] = Terms(self._book, own, currency, event.period).tax_class(event.sku)
+        return self._classes[key]
+
+
+def _make_room[K, V](cache: dict[K, V]) -> None:
+    if len(cache) >= _MOST_CACHED:
+        cache.clear()

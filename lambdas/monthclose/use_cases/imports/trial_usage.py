@@ -1,0 +1,37 @@
+"""Usage as an import would leave it, for a check of a file."""
+
+from collections.abc import Iterable, Iterator
+
+from monthclose.domain.period import Period
+from monthclose.domain.usage import EventKey, UsageEvent
+from monthclose.ports import UsageStore
+
+_MOST_KEPT = 100_000
+"""Events of the file that are remembered, the latest ones: bounds the memory.
+
+An id that comes twice in a file, with more rows than that in between, is counted as new twice."""
+
+
+class TrialUsage:
+    """`UsageStore` that keeps in memory what is put into it."""
+
+    def __init__(self, stored: UsageStore) -> None:
+        self._stored = stored
+        self._kept: dict[EventKey, UsageEvent] = {}
+
+    def put(self, events: Iterable[UsageEvent]) -> None:
+        """Keep events, and forget the oldest ones if they are too many."""
+        for event in events:
+            self._kept[event.key] = event
+        while len(self._kept) > _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
+        """Look events up, those of this check first."""
+        wanted = set(keys)
+        kept = {key: self._kept[key] for key in wanted & self._kept.keys()}
+        return {**self._stored.stored(wanted - kept.keys()), **kept}
+
+    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
+        """Stream a customer's usage as it is stored."""
+        return self._stored.events(customer_id, period)
