@@ -104,6 +104,7 @@ class CustomerItem(Model):
     carried_by_class = JSONAttribute(default=dict)
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
+    sized_in = UnicodeAttribute(default="")
     payers = JSONAttribute(null=True)
     children = JSONAttribute(null=True)
     version = NumberAttribute(default=0)

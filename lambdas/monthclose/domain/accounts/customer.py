@@ -113,6 +113,8 @@ class Customer:
         complained. An import of other addresses ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
+    sized_in : str
+        The newest month whose document has sizes that the next one begins with; empty if none has.
     payers : tuple
         Who has paid for them since when (ISO 8601; empty: ever since); an empty payer is the customer (see `group`).
     children : mapping
@@ -151,6 +153,7 @@ class Customer:
     carried_by_class: Mapping[str, int] = field(default_factory=dict)
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
+    sized_in: str = ""
     payers: tuple[tuple[str, str], ...] = ()
     children: Mapping[str, str] = field(default_factory=dict)
     version: int = 0

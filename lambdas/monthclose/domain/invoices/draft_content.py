@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NotRequired, Required, TypedDict
 
 from monthclose.domain.pricing.line import LineContent
+from monthclose.domain.pricing.sizes import SizeContent
 
 
 class SellerContent(TypedDict, total=False):
@@ -92,6 +93,10 @@ class MadeFrom(TypedDict, total=False):
     """The notes of late usage that it covers: since when, by period."""
     later_prices: Mapping[str, str]
     """By earlier period, the version of the price book that its late usage was priced with."""
+    sizes: Mapping[str, list[SizeContent]]
+    """By month, the sizes at its end that the next month begins with."""
+    sizes_of: Mapping[str, Mapping[str, list[SizeContent]]]
+    """The same of the customers in its sections, by customer."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
     to_price_again: list[str]

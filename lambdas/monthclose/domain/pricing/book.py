@@ -208,12 +208,17 @@ class Terms:
                 found = without(found, price.valid)
         return [price for price in found if price not in frozen]
 
-    def told_apart(self, sku: str, attributes: Attributes) -> Attributes:
-        """Leave of attributes those that the SKU's prices are told apart by."""
-        if not attributes:
-            return ()
-        names = names_of(price.cell for book in (self.book, *self.later) for price in self._in(book, sku))
-        return tuple((name, value) for name, value in attributes if name in names)
+    def names(self, sku: str) -> tuple[str, ...]:
+        """The attributes by which a SKU's prices are told apart."""
+        return names_of(price.cell for price in self._known(sku))
+
+    def carries_over(self, sku: str) -> bool:
+        """Whether a SKU's sizes continue from month to month."""
+        return any(price.carries_over for price in self._known(sku))
+
+    def _known(self, sku: str) -> Iterator[Price]:
+        for book in (self.book, *self.later):
+            yield from self._in(book, sku)
 
     def tax_class(self, sku: str, price: Price | None = None) -> str:
         """Find a SKU's tax class; empty if it has none.

@@ -25,11 +25,16 @@ from monthclose.domain.pricing.tax_shares import with_tax_classes
 from monthclose.domain.usage import Attributes, UsageEvent
 
 
-def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
+def rate(events: Iterable[UsageEvent], terms: Terms, opened: Iterable[UsageEvent] = ()) -> list[InvoiceLine]:
     """Price a customer's usage of one period, fees, discounts and commitments included.
 
     In one pass and in memory that depends on SKUs and resources only (see `aggregation` for `time_weighted`). The
     order of the events doesn't matter, nor, where they are added up, does splitting one in two.
+
+    Parameters
+    ----------
+    opened : iterable of UsageEvent
+        The sizes that the month begins with (see `sizes`); asked for when all events have gone by.
 
     Raises
     ------
@@ -44,6 +49,8 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
             rated.add(event, event.unit_price)
         else:
             (adders.get(event.sku) or metered.adder(event.sku))(event)
+    for size in opened:
+        metered.open(size)
     lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
     return with_tax_classes(with_deductions([*lines, *_fees(terms)], terms), terms)
 
@@ -110,6 +117,8 @@ class _Metered:
         self._unpriced: dict[tuple[str, Attributes], tuple[Decimal, datetime]] = {}
         """By SKU and cell: the usage that no price holds for, and when it began. Corrected to 0 it needs none."""
         self._later: dict[str, Add] = {}
+        self._opened: dict[_Opened, Decimal] = {}
+        """The sizes that the month begins with, by the price that holds at its start and what of it they are for."""
         self.adders: dict[str, Add] = {}
         """By SKU: what takes its events."""
 
@@ -118,6 +127,19 @@ class _Metered:
         add = self._metering(sku, self._terms.ranked(sku), self._add_later)
         self.adders[sku] = add
         return add
+
+    def open(self, size: UsageEvent) -> None:
+        """Take a size that the month begins with."""
+        (self.adders.get(size.sku) or self.adder(size.sku))(size)
+        said = dict(size.attributes)
+        holding = [
+            price
+            for price in self._terms.ranked(size.sku)
+            if price.valid.holds_at(size.time) and price.cell.matches(said)
+        ]
+        for price in holding[-1:]:
+            key = _opened(price, price.cell.group(said), size.resource if price.by_resource else "")
+            self._opened[key] = EXACT.add(self._opened.get(key, Decimal(0)), size.quantity)
 
     def _metering(self, sku: str, prices: Sequence[Price], otherwise: Add) -> Add:
         """Meter events by the price that holds for them; those that none holds for go elsewhere."""
@@ -145,7 +167,8 @@ class _Metered:
         self._later[sku](event)
 
     def _leave_unpriced(self, event: UsageEvent) -> None:
-        key = (event.sku, self._terms.told_apart(event.sku, event.attributes))
+        names = self._terms.names(event.sku) if event.attributes else ()
+        key = (event.sku, tuple(each for each in event.attributes if each[0] in names))
         quantity, since = self._unpriced.get(key, (Decimal(0), event.time))
         self._unpriced[key] = EXACT.add(quantity, event.quantity), min(since, event.time)
 
@@ -169,15 +192,24 @@ class _Metered:
             for resource in sorted(quantities):
                 used = max(min(free, quantities[resource]), Fraction(0))
                 free -= used
-                line = self._line(price, resource, quantities[resource], used, wholes.get(resource))
+                opened = self._opened.get(_opened(price, group, resource))
+                line = self._line(price, resource, quantities[resource], used, wholes.get(resource), opened)
                 yield _in_cell(line, price.cell, group) if price.cell.names else line
             left = free
 
     def _line(
-        self, price: Price, resource: str, quantity: Fraction, free: Fraction, whole: Fraction | None
+        self,
+        price: Price,
+        resource: str,
+        quantity: Fraction,
+        free: Fraction,
+        whole: Fraction | None,
+        opened: Decimal | None,
     ) -> InvoiceLine:
         explanation = Explanation(month_seconds(self._terms.period))
         how = price.aggregation.replace("_", "-")
+        if opened is not None:
+            explanation.add("opening", size=opened)
         if price.buckets:
             price.buckets.explain(how, quantity if whole is None else whole, explanation)
         if whole is not None:
@@ -201,6 +233,13 @@ class _Metered:
             steps=tuple(explanation.steps),
             tax_class=self._terms.tax_class(price.sku, price),
         )
+
+
+type _Opened = tuple[object, ...]
+
+
+def _opened(price: Price, group: Attributes, resource: str) -> _Opened:
+    return (price.sku, price.customer, price.cell, price.valid.start, group, resource)
 
 
 def _in_cell(line: InvoiceLine, cell: Cell, group: Attributes) -> InvoiceLine:

@@ -14,7 +14,7 @@ from monthclose.domain.invoices.draft_content import Draft, MadeFrom, SectionCon
 from monthclose.domain.invoices.invoicing import carried_lines
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import InvoiceLine, Terms, rate
+from monthclose.domain.pricing import InvoiceLine, Terms
 from monthclose.domain.pricing.adjustment import adjustments, billed_for
 from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.pricing.rating import not_too_many
@@ -23,6 +23,7 @@ from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
 from monthclose.locales import ENGLISH, locale_for
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
+from monthclose.use_cases.invoices.carried_sizes import CarriedSizes
 from monthclose.use_cases.invoices.company_logo import current_logo
 from monthclose.use_cases.invoices.group_members import (
     BilledParts,
@@ -93,9 +94,10 @@ class InvoiceDrafter:
             A person must act before this customer can be billed.
         """
         history = self._history(customer)
-        late, covered = self._late(customer, period, watermark, history)
+        sizes = self._sizes(customer, watermark, history)
+        late, covered = self._late(customer, period, watermark, history, sizes)
         terms = history.known_to(self._terms(customer, period, price_book))
-        known, lines = self._rated(terms, watermark)
+        known, lines = self._rated(terms, watermark, sizes)
         newest = self.price_books.latest() if late else ""
         carried = carried_lines(customer) if customer.carried_minor else []
         more: MadeFrom = {
@@ -104,8 +106,9 @@ class InvoiceDrafter:
             "usage_until": watermark.isoformat(),
             "late_usage": covered,
             "later_prices": {str(line.period): newest for line in late if newest},
+            "sizes": sizes.content(),
             "usage_left": known.left,
-            "to_price_again": history.to_price_again(terms),
+            "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
         return self._assemble(customer, period, [*lines, *late, *carried], day, more)
 
@@ -143,7 +146,8 @@ class InvoiceDrafter:
         price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
         history, noted = self._history(customer), customer.late_usage.get(str(period))
         terms = history.known_to(self._terms(customer, period, price_book))
-        known, lines = self._rated(terms, now)
+        sizes = self._sizes(customer, now, history, again=True)
+        known, lines = self._rated(terms, now, sizes)
         later = self._documents(month for of, month in history.months.items() if of > period)
         again = [*billed_since(period, later, replaced["currency"]), *kept_lines(replaced)]
         more: MadeFrom = {
@@ -152,8 +156,9 @@ class InvoiceDrafter:
             "usage_until": now.isoformat(),
             "late_usage": {str(period): noted} if noted and not known.left else {},
             "later_prices": replaced.get("later_prices", {}),
+            "sizes": sizes.content(),
             "usage_left": known.left,
-            "to_price_again": history.to_price_again(terms),
+            "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
         draft = self._assemble(customer, period, [*lines, *again], now.date(), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
@@ -178,7 +183,9 @@ class InvoiceDrafter:
 
     def _together(self, customer: Customer, period: Period, parts: list[Part], day: date) -> Draft:
         lines = [line for part in parts for line in part.lines]
-        draft = self._assemble(customer, period, [*lines], day, cast("MadeFrom", made_together(parts)))
+        draft = self._assemble(
+            customer, period, [*lines], day, cast("MadeFrom", made_together(customer, period, parts))
+        )
         return _with_sections(draft, sections(parts))
 
     def _together_again(
@@ -187,7 +194,10 @@ class InvoiceDrafter:
         """Put the parts together; lines of customers who are no longer members are kept as they were."""
         known, period = {part.member.tag for part in parts}, Period.parse(replaced["period"])
         kept = [line for line in kept_lines(replaced) if line.get("customer_id", "") not in known]
-        lines, more = [line for part in parts for line in part.lines], cast("MadeFrom", made_together(parts))
+        lines, more = (
+            [line for part in parts for line in part.lines],
+            cast("MadeFrom", made_together(customer, period, parts)),
+        )
         draft = self._assemble(customer, period, [*lines, *kept], now.date(), more)
         names = {line["customer_id"] for line in kept}
         before = [section for section in replaced.get("sections", []) if section["customer_id"] in names]
@@ -200,9 +210,14 @@ class InvoiceDrafter:
     def _terms(self, customer: Customer, period: Period, price_book: str) -> Terms:
         return Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
 
-    def _rated(self, terms: Terms, watermark: datetime) -> tuple[AsOf, list[InvoiceLine]]:
+    def _sizes(
+        self, customer: Customer, watermark: datetime, history: TermHistory, *, again: bool = False
+    ) -> CarriedSizes:
+        return CarriedSizes(customer, self.usage, self._documents, watermark, history, again)
+
+    def _rated(self, terms: Terms, watermark: datetime, sizes: CarriedSizes) -> tuple[AsOf, list[InvoiceLine]]:
         known = AsOf(self.usage.events(terms.customer_id, terms.period), watermark)
-        return known, rate(known, terms)
+        return known, sizes.rate(known, terms)
 
     def _assemble(
         self,
@@ -231,15 +246,17 @@ class InvoiceDrafter:
         return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
 
     def _late(
-        self, customer: Customer, period: Period, watermark: datetime, history: TermHistory
+        self, customer: Customer, period: Period, watermark: datetime, history: TermHistory, sizes: CarriedSizes
     ) -> tuple[list[InvoiceLine], Mapping[str, str]]:
         """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover.
 
-        What a month comes to counts in its term, so the later months of a term are priced again, too.
+        What a month comes to counts in its term, so the later months of a term are priced again, too; and so is a
+        month that began with the sizes of the one before it, if those have changed.
         """
         noted = {Period.parse(text): since for text, since in customer.late_usage.items()}
         waiting = sorted(month for month in noted if month < period)
         lines, covered = list[InvoiceLine](), dict[str, str]()
+        sizes.again = bool(waiting)
         while waiting:
             month = waiting.pop(0)
             if history.months.get(month, CustomerMonth()).parked:
@@ -247,11 +264,13 @@ class InvoiceDrafter:
             known = AsOf(self.usage.events(customer.customer_id, month), watermark)
             documents = self._documents(record for of, record in history.months.items() if month <= of < period)
             terms = history.known_to(self._terms_of_billed(customer, month, documents))
-            adjusted = self._adjusted(customer, known, documents, terms)
+            adjusted = self._adjusted(customer, known, documents, terms, sizes)
             lines += adjusted
             if terms.reaches_on_to > month and adjusted:
                 history.add(adjusted, period, terms.currency)
                 waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
+            if sizes.changed(month):
+                waiting = sorted({*waiting, *_between(month.next, month.next, period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -268,9 +287,11 @@ class InvoiceDrafter:
         later = tuple(self.price_books.get(name) for name in versions if name != version)
         return Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
 
-    def _adjusted(self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms) -> list[InvoiceLine]:
+    def _adjusted(
+        self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms, sizes: CarriedSizes
+    ) -> list[InvoiceLine]:
         month, currency = terms.period, terms.currency
-        lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
+        lines = adjustments(sizes.rate(known, terms), billed_for(month, documents), month, currency)
         if lines and currency != customer.profile.currency:
             raise ParkCustomerError(
                 "currency_mismatch",

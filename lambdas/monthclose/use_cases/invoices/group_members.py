@@ -83,7 +83,8 @@ def members_of(books: Books, payer: Customer, period: Period) -> Iterator[Member
     ParkCustomerError
         A member's currency is not the payer's.
     """
-    alone = replace(payer, children={}, payers=())
+    own = {of: since for of, since in payer.late_usage.items() if not payer_for(payer, Period.parse(of))}
+    alone = replace(payer, children={}, payers=(), late_usage=own)
     yield Member("", alone, payer.profile, billed_now=not payer_for(payer, period))
     nothing = replace(alone, receivable_minor=0, credit_minor=0, carried_minor=0, carried_by_class={}, grants=())
     for name in sorted(payer.children):
@@ -139,7 +140,8 @@ class BilledParts:
             rest = {name: value for name, value in document.items() if name not in ("lines", "sections")}
             self._read[key, offset] = rest, lines
         rest, lines = self._read[key, offset]
-        return json.dumps({**rest, "lines": lines.get(tag, [])}).encode()
+        sizes = rest.get("sizes_of", {}).get(tag, {}) if tag else rest.get("sizes", {})
+        return json.dumps({**rest, "lines": lines.get(tag, []), "sizes": sizes}).encode()
 
 
 def unmarked(line: LineContent) -> LineContent:
@@ -224,19 +226,34 @@ def sections(parts: Iterable[Part], before: Sequence[SectionContent] = ()) -> li
     return [found[tag] for tag in sorted(found)]
 
 
-def made_together(parts: Sequence[Part]) -> dict[str, Any]:
+def made_together(payer: Customer, period: Period, parts: Sequence[Part]) -> dict[str, Any]:
     """Put together what the members' drafts were made from.
 
-    A note of late usage is covered once it is for every member that it concerns.
+    A note of late usage is covered once it is for every member that it concerns; so is one of a month that somebody
+    else has paid for. Each member has sizes of its own that the next month begins with.
     """
     merged: dict[str, Any] = {"price_book": "", "tax_table": ""}
-    for name, value in ((name, value) for part in parts for name, value in part.made_from.items()):
-        if isinstance(value, Mapping):
-            merged[name] = {**merged.get(name, {}), **value}
-        elif isinstance(value, list):
-            merged[name] = [*dict.fromkeys([*merged.get(name, []), *value])]
-        else:
-            merged[name] = merged.get(name) or value
+    for part in parts:
+        for name, value in part.made_from.items():
+            if name == "sizes":
+                continue
+            if isinstance(value, Mapping):
+                merged[name] = {**merged.get(name, {}), **value}
+            elif isinstance(value, list):
+                merged[name] = [*dict.fromkeys([*merged.get(name, []), *value])]
+            else:
+                merged[name] = merged.get(name) or value
     left = {of for part in parts for of in part.member.account.late_usage.keys() - part.made_from.get("late_usage", {})}
     covered = merged.get("late_usage", {})
-    return {**merged, "late_usage": {of: since for of, since in covered.items() if of not in left}}
+    covered |= {of: since for of, since in payer.late_usage.items() if payer_for(payer, Period.parse(of))}
+    late_usage = {of: since for of, since in covered.items() if of not in left}
+    return {**merged, "late_usage": late_usage, **_sizes(period, parts)}
+
+
+def _sizes(period: Period, parts: Sequence[Part]) -> dict[str, Any]:
+    """Say each member's sizes. The payer's account notes from `sizes` that a document says any of the period."""
+    by_tag = {part.member.tag: sizes for part in parts if (sizes := part.made_from.get("sizes"))}
+    own = by_tag.pop("", {})
+    if any(str(period) in sizes for sizes in by_tag.values()):
+        own = {str(period): [], **own}
+    return {"sizes": own, "sizes_of": by_tag}
