@@ -12,6 +12,7 @@ from cli.options import MOST_EVENTS
 from cli.system import System
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.group import payer_for
+from monthclose.domain.billing_window import period_at
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.series import Series
@@ -25,8 +26,8 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
     """Show what a customer's invoice would say now."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    of = Period.parse(period) if period else Period.of(system.ports.clock())
     customer = _customer(system, customer_id)
+    of = Period.parse(period) if period else _running(system, customer)
     draft = _draft(system, customer, of)
     content = explain(draft, system.ports.usage, events)
     if in_json:
@@ -48,6 +49,10 @@ def _customer(system: System, customer_id: str) -> Customer:
     return customer
 
 
+def _running(system: System, customer: Customer) -> Period:
+    return period_at(customer.billing_cycles, system.ports.clock(), system.calendar, customer.billing_zones)
+
+
 def _draft(system: System, customer: Customer, period: Period) -> Draft:
     customer_id = customer.customer_id
     month = system.ports.books.month(customer_id, period)
@@ -57,7 +62,7 @@ def _draft(system: System, customer: Customer, period: Period) -> Draft:
     price_book = (close.price_book if close else "") or system.ports.price_books.latest()
     tax_table = (close.tax_table if close else "") or system.ports.tax_tables.latest()
     try:
-        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, now.date())
+        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, system.today)
     except ParkCustomerError as error:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 

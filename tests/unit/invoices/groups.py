@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from monthclose.adapters.tax_ids import check_tax_id
@@ -45,7 +45,7 @@ def imported(world: World, *rows: dict[str, str]) -> tuple[Tally, dict[str, str]
         regrouper=world.use_cases.regrouper,
         check_tax_id=check_tax_id,
         taxes=NoTaxTable(),
-        today=date(2026, 10, 1),
+        today=world.clock().date(),
         reject=reject,
     )
     return tally, rejected

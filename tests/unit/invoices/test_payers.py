@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -230,6 +231,28 @@ def test_a_payer_that_cannot_be_one_rejects_the_row(rows: list[dict[str, str]], 
     assert found == rejected
     assert tally.taken == len(rows) - len(rejected)
     assert sum(tally.groups.values()) == tally.taken
+
+
+def test_a_child_is_in_no_snapshot_unless_something_of_its_own_is_left_to_bill() -> None:
+    world = company(*GROUP)
+    world.change("south", carried_minor=77, account_currency="USD")
+    use(world, "north", 10)
+    close(world, OCTOBER)
+    assert sorted(name for one in world.closes.all_progress(OCTOBER) for name in one.batch.customer_ids) == [
+        "head",
+        "south",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "more"), [("billing_day", {"billing_day": 15}), ("time_zone", {"time_zone": "Europe/Berlin"})]
+)
+def test_a_child_has_the_payers_periods(field: str, more: dict[str, Any]) -> None:
+    world = company(row("head"))
+    profile = replace(world.customer("head").profile, **more, payer="head")
+    assert world.use_cases.regrouper.move({"north": profile}, world.clock().date()) == {
+        "north": f"{field} is not that of the payer"
+    }
 
 
 def test_two_customers_cannot_pay_for_each_other() -> None:

@@ -14,9 +14,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
-from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
+
+type Payers = tuple[tuple[str, str], ...]
+"""Since when whose payer, as `Customer.payers` has it."""
 
 MOST_CHILDREN = 1_000
 """Present ones of a payer: their ids are in its account, which is read and written as a whole."""
@@ -24,6 +27,8 @@ _MOST_CHARACTERS = 100_000
 """Of the ids of all its children: a DynamoDB item may have 400 KB."""
 _KEPT = timedelta(days=800)
 """For how long a payer remembers a child that has left: usage that comes later has no way onto its invoices."""
+_ALIKE = ("currency", "billing_day", "time_zone")
+"""What a payer's invoice has for all whose usage is on it."""
 ITSELF = "payer is the customer itself"
 _EARLIEST_ZONE = timedelta(hours=14)
 """How long before midnight UTC a day ends in the first time zone."""
@@ -39,8 +44,13 @@ def decided_at(period: Period) -> datetime:
 
 def payer_for(customer: Customer, period: Period) -> str:
     """Name who pays for a customer's period; empty if they do themselves."""
+    return payer_in(customer.payers, period)
+
+
+def payer_in(payers: Payers, period: Period) -> str:
+    """Name who pays for a period, of those who have paid for a customer."""
     found = ""
-    for since, payer in customer.payers:
+    for since, payer in payers:
         if not since or datetime.fromisoformat(since) < decided_at(period):
             found = payer
     return found
@@ -51,12 +61,12 @@ def present_payer(customer: Customer) -> str:
     return customer.payers[-1][1] if customer.payers else ""
 
 
-def bills_itself(customer: Customer, period: Period) -> bool:
-    """Whether a customer may have an invoice of their own for a period.
+def payers_now(customer: Customer) -> Payers:
+    """Say who pays for all that a customer may be billed; nothing if they may have an invoice of their own.
 
-    One who has a payer may, too, for what they were billed themselves before: late usage, an amount carried over.
+    One who has a payer may, for what they were billed themselves before: late usage, an amount carried over.
     """
-    return not payer_for(customer, period) or bool(customer.late_usage or customer.carried_minor)
+    return () if customer.late_usage or customer.carried_minor else customer.payers
 
 
 def paid_by(customer: Customer, payer: str, at: datetime) -> Customer:
@@ -69,15 +79,15 @@ def present_children(customer: Customer) -> list[str]:
     return sorted(child for child, left in customer.children.items() if not left)
 
 
-def check_child(child: Customer | None, customer_id: str, currency: str, payer: Customer) -> None:
+def check_child(child: Customer | None, customer_id: str, profile: Profile, payer: Customer) -> None:
     """Check that one customer may pay for another.
 
     Parameters
     ----------
     child : Customer or None
         Its account; None if it is new.
-    currency : str
-        The child's.
+    profile : Profile
+        The child's, as it would be.
 
     Raises
     ------
@@ -90,8 +100,9 @@ def check_child(child: Customer | None, customer_id: str, currency: str, payer: 
         raise UserMistakeError("payer has a payer itself")
     if child and present_children(child):
         raise UserMistakeError("the customer pays for others, and so cannot have a payer")
-    if currency != payer.profile.currency:
-        raise UserMistakeError("currency is not that of the payer")
+    for name in _ALIKE:
+        if getattr(profile, name) != getattr(payer.profile, name):
+            raise UserMistakeError(f"{name} is not that of the payer")
 
 
 def with_children(payer: Customer, joining: Mapping[str, str], at: datetime) -> Customer:

@@ -7,8 +7,11 @@ who pays is what the customer's own account says, and importing the same row aga
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 
+from monthclose.domain import calendar
+from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.group import (
     ITSELF,
@@ -28,13 +31,17 @@ _PAYS = "the customer pays for others, and so cannot have a payer"
 
 @dataclass(frozen=True, slots=True)
 class Regrouper:
-    """Stores the profiles of customers whose payer is another than before."""
+    """Stores the profiles of customers whose payer, billing day or time zone is another than before.
+
+    Another billing day than before holds from the end of the period that holds today, another time zone for the days
+    after today.
+    """
 
     books: Books
     directory: CustomerDirectory
     clock: Clock
 
-    def move(self, profiles: Mapping[str, Profile]) -> dict[str, str]:
+    def move(self, profiles: Mapping[str, Profile], today: date) -> dict[str, str]:
         """Store the profiles, and note who pays from now on.
 
         Returns
@@ -50,7 +57,7 @@ class Regrouper:
             if payer:
                 faults |= retry_conflicts(partial(self._let_pay, payer, theirs))
             for customer_id, profile in theirs.items():
-                if customer_id not in faults and (fault := self._store(customer_id, profile)):
+                if customer_id not in faults and (fault := self._store(customer_id, profile, today)):
                     faults[customer_id] = fault
         self.directory.put_profiles((name, one) for name, one in profiles.items() if name not in faults)  # the register
         return faults
@@ -63,7 +70,7 @@ class Regrouper:
         accounts, faults = self.directory.accounts(profiles), dict[str, str]()
         for customer_id, profile in profiles.items():
             try:
-                check_child(accounts.get(customer_id), customer_id, profile.currency, payer)
+                check_child(accounts.get(customer_id), customer_id, profile, payer)
             except UserMistakeError as error:
                 faults[customer_id] = str(error)
         new = {name: "" for name in profiles.keys() - faults if payer.children.get(name) != ""}
@@ -75,12 +82,12 @@ class Regrouper:
             self.books.commit(listing)
         return faults
 
-    def _store(self, customer_id: str, profile: Profile) -> str:
+    def _store(self, customer_id: str, profile: Profile, today: date) -> str:
         customer = self.books.customer(customer_id)
         before = present_payer(customer) if customer else ""
         if before and before != profile.payer:
             retry_conflicts(partial(self._note_leaving, before, customer_id))
-        return retry_conflicts(partial(self._commit, customer_id, profile))
+        return retry_conflicts(partial(self._commit, customer_id, profile, today))
 
     def _note_leaving(self, payer_id: str, customer_id: str) -> None:
         payer = self.books.customer(payer_id)
@@ -88,16 +95,28 @@ class Regrouper:
             now = self.clock()
             self.books.commit(with_children(payer, {customer_id: now.isoformat()}, now))
 
-    def _commit(self, customer_id: str, profile: Profile) -> str:
+    def _commit(self, customer_id: str, profile: Profile, today: date) -> str:
         """Store a profile together with who pays; a new customer has had the payer ever since."""
         customer = self.books.customer(customer_id)
         if customer is None:
-            self.books.commit(Customer(customer_id, profile, payers=(("", profile.payer),)))
+            payers = (("", profile.payer),) if profile.payer else ()
+            self.books.commit(Customer(customer_id, profile, payers=payers))
             return ""
         if profile.payer and present_children(customer):
             return _PAYS  # somebody has joined them just now
-        after = replace(customer, profile=profile)
+        after = replace(_with_periods(customer, profile, today), profile=profile)
         if present_payer(customer) != profile.payer:
             after = paid_by(after, profile.payer, self.clock())
         self.books.commit(after)
         return ""
+
+
+def _with_periods(customer: Customer, profile: Profile, today: date) -> Customer:
+    """Keep a billing day and a time zone for the time that they count for."""
+    before = customer.profile
+    if profile.billing_day != before.billing_day:
+        customer = replace(customer, cycles=cycles.changed(customer.billing_cycles, profile.billing_day, today))
+    if profile.time_zone != before.time_zone:
+        zones = calendar.changed(customer.zones, before.time_zone, profile.time_zone, today)
+        customer = replace(customer, zones=zones)
+    return customer

@@ -1,6 +1,6 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import partial
 
@@ -26,6 +26,8 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
     taxes: Taxes,
     today: date,
     reject: Reject,
+    billing_days: Collection[int] = (1,),
+    time_zones: Collection[str] = (),
     check: bool = False,
 ) -> Tally:
     """Import every row that describes a customer; of two rows with the same id, the later one counts.
@@ -33,12 +35,17 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
     Accounts are not touched, so importing again is always safe. Customers that the tax table does not cover today are
     imported and counted: a later table may cover them. A customer whose payer comes later in the file waits for it.
 
+    Another billing day than before holds from the end of the period that holds today, another time zone for the days
+    after today: only for those customers is an account read.
+
     Parameters
     ----------
+    billing_days : collection of int
+        Those that there are closes for.
     check : bool
         Whether to say what an import would do, and store nothing: so many customers are new or changed.
     """
-    read = partial(read_customer, check_tax_id=check_tax_id)
+    read = partial(read_customer, check_tax_id=check_tax_id, billing_days=billing_days, time_zones=time_zones)
     tally, waiting = Tally(), dict[str, tuple[Row, Profile]]()
 
     def refuse(row: Row, profile: Profile, reason: str) -> None:
@@ -65,12 +72,12 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
         if check:
             _compare(profiles, directory, tally)
             continue
-        for customer_id, reason in regrouper.move(directory.put_profiles(profiles.items())).items():
+        for customer_id, reason in regrouper.move(directory.put_profiles(profiles.items()), today).items():
             if reason == UNKNOWN_PAYER and len(waiting) < _MOST_WAITING:
                 waiting[customer_id] = found[customer_id], profiles[customer_id]
             else:
                 refuse(found[customer_id], profiles[customer_id], reason)
-    for customer_id, reason in regrouper.move({name: profile for name, (_, profile) in waiting.items()}).items():
+    for customer_id, reason in regrouper.move({name: of for name, (_, of) in waiting.items()}, today).items():
         refuse(*waiting[customer_id], reason)
     return tally
 

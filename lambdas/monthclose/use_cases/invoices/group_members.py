@@ -137,7 +137,9 @@ class BilledParts:
             lines: dict[str, list[LineContent]] = {}
             for line in document["lines"]:
                 lines.setdefault(line.get("customer_id", ""), []).append(unmarked(line))
-            rest = {name: value for name, value in document.items() if name not in ("lines", "sections")}
+            rest: dict[str, Any] = {
+                name: value for name, value in document.items() if name not in ("lines", "sections")
+            }
             self._read[key, offset] = rest, lines
         rest, lines = self._read[key, offset]
         sizes = rest.get("sizes_of", {}).get(tag, {}) if tag else rest.get("sizes", {})
