@@ -206,7 +206,7 @@ def test_with_the_old_zone_in_the_settings_no_hour_is_billed_twice_or_left_out()
     world = World(
         calendar=moved,
         clock=world.clock,
-        regrouper=world.use_cases.regrouper,
+        books=world.books,
         closes=world.closes,
         usage=world.usage,
         documents=world.documents,
