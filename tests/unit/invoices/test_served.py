@@ -1,10 +1,12 @@
 """What of time a customer's periods are, however their billing day and their time zone change."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +18,7 @@ from monthclose.domain.invoices.served import served
 from monthclose.domain.period import LAST, Period
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent
+from tests.fakes import FakeUsageStore
 from tests.unit.any import a_customer
 from tests.unit.invoices.late_usage import amounts, lines
 from tests.world import World
@@ -115,3 +118,26 @@ def test_an_invoice_that_is_made_again_bills_the_same_time() -> None:
 
     assert again["total_minor"] == invoice.total_minor == 1000
     assert again["served"] == before.more["served"]
+
+
+class _Counted(FakeUsageStore):
+    """Counts the queries for usage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Period] = []
+
+    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
+        self.asked.append(period)
+        return super().events(customer_id, period)
+
+
+@pytest.mark.parametrize(("zone", "months"), [("UTC", ["2026-10"]), ("Europe/Berlin", ["2026-09", "2026-10"])])
+def test_a_month_in_utc_takes_one_query_and_another_one_two(zone: str, months: list[str]) -> None:
+    usage = _Counted()
+    world = World(calendar=BillingCalendar(zone), usage=usage)
+    world.price_books.merge(read_book({"prices": [{"sku": "vm", "currency": "USD", "unit_price": "1"}]}))
+    world.add_customer("acme")
+    world.clock.now = datetime(2026, 11, 1, tzinfo=UTC)
+    world.close()
+    assert [str(period) for period in usage.asked] == months
