@@ -95,7 +95,7 @@ def credit(
     granted, expires = _amount(amount, customer), operating.expiry(until)
     after = operating.grant_credit(system, customer, Grant(granted, GrantKind(kind), expires), reason, by)
     _tell(after, f"{granted} of {kind} credit granted{operating.until(expires)}", in_json)
-    month = period_at(customer.billing_cycles, system.ports.clock())
+    month = period_at(customer.billing_cycles, system.ports.clock(), system.calendar, customer.billing_zones)
     if expires and expires < month.end and after.grants:
         note(f"it expires before {month} ends: it pays for months up to {month.previous} only")
 

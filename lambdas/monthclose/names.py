@@ -35,6 +35,8 @@ class Env(StrEnum):
     COMPANY_NAME = "MONTHCLOSE_COMPANY_NAME"
     COMPANY = "MONTHCLOSE_COMPANY"
     """JSON: the company's details on invoices (`Seller`), `payment_days`, `e_invoice`."""
+    TIME_ZONES = "MONTHCLOSE_TIME_ZONES"
+    """JSON: those parameters of `BillingCalendar` that are not at their default; not there for UTC."""
     INVOICE_LINKS = "MONTHCLOSE_INVOICE_LINKS"
     """JSON: `secret_name` of the keys, `valid_days`; an empty object where mails carry no links."""
     INVOICE_URL = "MONTHCLOSE_INVOICE_URL"

@@ -1,6 +1,5 @@
 """The state machine that closes a month, and the rules that start it."""
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 from aws_cdk import aws_events as events
@@ -10,7 +9,9 @@ from aws_cdk import aws_sqs as sqs
 
 from monthclose.domain.period import billing_day_text
 from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_CLOSE_WAITING
+from stacks.config import Config
 from stacks.functions.table import Machine
+from stacks.machines.monthly import monthly
 from stacks.machines.state_machine import MapMachine, started
 
 
@@ -21,15 +22,15 @@ class MonthClose(MapMachine):
     names: ClassVar = {"EventCloseCompleted": EVENT_CLOSE_COMPLETED, "EventCloseWaiting": EVENT_CLOSE_WAITING}
     publishes = True
 
-    def start_on(self, billing_days: Iterable[int], missed_starts: sqs.IQueue) -> None:
-        """Start a close on each billing day, 00:00 UTC, on the first of the month in any case.
+    def start_on(self, missed_starts: sqs.IQueue, config: Config) -> None:
+        """Start a close on each billing day, when the period has ended in every time zone of the settings.
 
         The whole event is the input of the calendar month's close; the others' names the billing day.
         """
-        for day in billing_days:
+        for day in config.billing_days:
             text = billing_day_text(day)
             named = "EveryMonth" if day == 1 else f"EveryMonthOn{text.title()}"
-            schedule = events.Schedule.cron(minute="0", hour="0", day="L" if text == "last" else text)
+            schedule = monthly(config.calendar.latest_over, day)
             request = {"source": "aws.events", "resources": [f"rule/{named}"], "billing_day": text}
             what = None if day == 1 else events.RuleTargetInput.from_object(request)
             events.Rule(self, named, schedule=schedule, targets=[started(self.machine, missed_starts, what)])

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.calendar import IN_UTC
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.events import Change
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -115,6 +116,7 @@ class FakeBooks:
     def __init__(self) -> None:
         self.hear: Callable[[Change], object] = lambda _change: None
         """Is told of holds and payments once they are committed, as the table's stream tells the function."""
+        self.calendar = IN_UTC
         self.records: dict[tuple[str, ...], Record] = {}
         self._keys: dict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
 
@@ -165,7 +167,11 @@ class FakeBooks:
         for record in records:
             self._keys[record.customer_id][_key(record)] = None
             before = self.records.get(_key(record))
-            after = record if isinstance(record, Entry) else replace(record, version=record.version + 1)
+            after: Record
+            if isinstance(record, Entry):
+                after = record.dated(self.calendar)
+            else:
+                after = replace(record, version=record.version + 1)
             self.records[_key(record)] = after
             if isinstance(after, HoldChange | Payment):
                 assert before is None or isinstance(before, HoldChange | Payment)
@@ -197,7 +203,8 @@ class FakeDirectory:
         self._register.put_profiles(profiles)
         for customer_id, profile in profiles:
             before = self._books.customer(customer_id) or Customer(customer_id, profile)
-            if before.profile.billing_day != profile.billing_day:
+            was = before.profile
+            if (was.billing_day, was.time_zone) != (profile.billing_day, profile.time_zone):
                 moved[customer_id] = profile
             else:
                 self._books.commit(replace(before, profile=profile))
@@ -222,7 +229,8 @@ class FakeDirectory:
         return {name: record.profile for name, record in found.items() if isinstance(record, Customer)}
 
     def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
-        return {name: Billed(one.profile, one.cycles) for name, one in self.accounts(customer_ids).items()}
+        found = self.accounts(customer_ids)
+        return {name: Billed(one.profile, one.cycles, one.zones) for name, one in found.items()}
 
     def currencies(self) -> Iterator[str]:
         for record in list(self._books.records.values()):

@@ -41,7 +41,8 @@ def _draft(system: System, customer_id: str, period: Period | None) -> Draft:
     if customer is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
     if period is None:
-        period = period_at(customer.billing_cycles, system.ports.clock())
+        now = system.ports.clock()
+        period = period_at(customer.billing_cycles, now, system.calendar, customer.billing_zones)
     month = system.ports.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is already invoiced: see monthclose invoice explain {month.invoice.number}")
@@ -49,7 +50,7 @@ def _draft(system: System, customer_id: str, period: Period | None) -> Draft:
     price_book = (close.price_book if close else "") or system.ports.price_books.latest()
     tax_table = (close.tax_table if close else "") or system.ports.tax_tables.latest()
     try:
-        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, now.date())
+        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, system.today)
     except ParkCustomerError as error:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 

@@ -6,10 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from monthclose.domain.accounts.cycles import Cycles, days_of, period_on
-from monthclose.domain.calendar import BillingCalendar, midnight
+from monthclose.domain.calendar import IN_UTC, BillingCalendar, Zones
 from monthclose.domain.period import Period
-
-IN_UTC = BillingCalendar()
 
 
 class Span(NamedTuple):
@@ -22,9 +20,9 @@ class Span(NamedTuple):
 def span_of(cycles: Cycles, period: Period, calendar: BillingCalendar) -> Span | None:
     """Say what of a period is billed with it; None if the customer has no such period."""
     days = days_of(cycles, period)
-    return Span(midnight(days.first, calendar.zone), midnight(days.end, calendar.zone)) if days else None
+    return Span(calendar.midnight(days.first), calendar.midnight(days.end)) if days else None
 
 
-def period_at(cycles: Cycles, time: datetime, calendar: BillingCalendar = IN_UTC) -> Period:
+def period_at(cycles: Cycles, time: datetime, calendar: BillingCalendar = IN_UTC, zones: Zones = ()) -> Period:
     """Find the period that a time is billed with."""
-    return period_on(cycles, calendar.day(time))
+    return period_on(cycles, calendar.day(time, zones))

@@ -105,21 +105,6 @@ class Period:
         """The period before."""
         return Period(self.year - (self.month == 1), (self.month - 2) % 12 + 1, self.day)
 
-    def require_ended(self, now: datetime) -> Period:
-        """Return itself if the month is over at `now`.
-
-        Raises
-        ------
-        UserMistakeError
-            The month still runs or lies in the future: its usage isn't complete.
-        """
-        if now < self.end:
-            raise UserMistakeError(
-                f"{self} is not over yet (it ends {self.end:%Y-%m-%d} 00:00 UTC); "
-                f"the latest period that can be closed is {Period.on(now.astimezone(UTC).date(), self.day).previous}"
-            )
-        return self
-
 
 def day_in_words(day: date) -> str:
     """Write a day as documents do: `1 November 2026`."""

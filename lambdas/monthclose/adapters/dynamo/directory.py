@@ -14,6 +14,7 @@ from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer, profile, profile_values
 from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.calendar import read_zones
 from monthclose.domain.closes.batching import Planned
 from monthclose.errors import ConflictError
 from monthclose.ports import Billed, Owing, Register
@@ -46,7 +47,7 @@ class DynamoCustomerDirectory:
                 try:
                     with translated():
                         CustomerItem(customer_id).update(
-                            actions=[*values, CustomerItem.version.add(1)], condition=_same_billing_day(one)
+                            actions=[*values, CustomerItem.version.add(1)], condition=_same_periods(one)
                         )
                 except ConflictError:
                     moved[customer_id] = one
@@ -57,7 +58,7 @@ class DynamoCustomerDirectory:
         """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
         with translated():
             for item in CustomerItem.scan(
-                attributes_to_get=_PLANNED,
+                attributes_to_get=[*_PLANNED],
                 consistent_read=True,
                 last_evaluated_key={"customer_id": {"S": after}} if after else None,
             ):
@@ -79,9 +80,12 @@ class DynamoCustomerDirectory:
 
     def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
         """Look the ids up, in batches."""
-        wanted = ["customer_id", "cycles", *Profile.__dataclass_fields__]
+        wanted = ["customer_id", "cycles", "zones", *Profile.__dataclass_fields__]
         items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=False, attributes=wanted)
-        return {item.customer_id: Billed(profile(item), cycles.read(item.cycles or [])) for item in items}
+        return {
+            item.customer_id: Billed(profile(item), cycles.read(item.cycles or []), read_zones(item.zones or []))
+            for item in items
+        }
 
     def currencies(self) -> Iterator[str]:
         """Scan the table page by page, reading one attribute."""
@@ -111,12 +115,16 @@ class DynamoCustomerDirectory:
                     yield item.customer_id
 
 
-def _same_billing_day(profile: Profile) -> Condition:
-    """Let a profile be written only if that changes no billing day: the account must keep the one before."""
-    same: Condition = CustomerItem.billing_day.does_not_exist()
+def _same_periods(profile: Profile) -> Condition:
+    """Let a profile be written only if neither billing day nor time zone changes: the account keeps those before."""
+    day: Condition = CustomerItem.billing_day.does_not_exist()
     if profile.billing_day != 1:
-        same = CustomerItem.customer_id.does_not_exist() | (CustomerItem.billing_day == profile.billing_day)
-    return same
+        day = CustomerItem.billing_day == profile.billing_day
+    zone: Condition = CustomerItem.time_zone.does_not_exist()
+    if profile.time_zone:
+        zone = CustomerItem.time_zone == profile.time_zone
+    unchanged: Condition = CustomerItem.customer_id.does_not_exist() | (day & zone)
+    return unchanged
 
 
 def _stated(name: str, value: str | None) -> Action:

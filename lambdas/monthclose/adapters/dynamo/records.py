@@ -12,6 +12,7 @@ from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
+from monthclose.domain.calendar import read_zones, zones_content
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.month import (
@@ -45,6 +46,7 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
                 time=record.time,
                 legs=[[leg.account, leg.minor] for leg in record.legs],
                 memo=record.memo,
+                day=record.day.isoformat() if record.day else None,
                 version=1,
             )
         case Invoice():
@@ -106,7 +108,11 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
     given = {"given_method": _given(customer.given_method)}
-    billed = {"cycles": cycles.content(customer.cycles) or None, "fees_ahead": customer.fees_ahead or None}
+    billed = {
+        "cycles": cycles.content(customer.cycles) or None,
+        "fees_ahead": customer.fees_ahead or None,
+        "zones": zones_content(customer.zones) or None,
+    }
     return m.CustomerItem(**fields | profile_values(customer.profile) | written | given | billed)
 
 
@@ -175,7 +181,11 @@ def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
     read = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
-    billed = {"cycles": cycles.read(item.cycles or []), "fees_ahead": item.fees_ahead or ""}
+    billed = {
+        "cycles": cycles.read(item.cycles or []),
+        "fees_ahead": item.fees_ahead or "",
+        "zones": read_zones(item.zones or []),
+    }
     return Customer(profile=profile(item), **account | read | billed)
 
 
@@ -306,4 +316,5 @@ def _entry(item: m.EntryItem) -> Entry:
         time=item.time,
         legs=tuple(Leg(Account(account), minor) for account, minor in item.legs),
         memo=item.memo,
+        day=date.fromisoformat(item.day) if item.day else None,
     )

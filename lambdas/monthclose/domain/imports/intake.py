@@ -125,7 +125,10 @@ type CheckTaxId = Callable[[str, str], str]
 
 
 def read_customer(
-    fields: Mapping[str, str], check_tax_id: CheckTaxId, billing_days: Collection[int] = (1,)
+    fields: Mapping[str, str],
+    check_tax_id: CheckTaxId,
+    billing_days: Collection[int] = (1,),
+    time_zones: Collection[str] = (),
 ) -> tuple[str, Profile]:
     """Read a customer's id and profile.
 
@@ -133,6 +136,8 @@ def read_customer(
     ----------
     billing_days : collection of int
         Those that there are closes for.
+    time_zones : collection of str
+        Those that a customer may have instead of the company's.
 
     Raises
     ------
@@ -158,6 +163,7 @@ def read_customer(
         address=_address(fields.get("address", "")),
         language=_language(fields.get("language", "")),
         billing_day=_billing_day(fields.get("billing_day", ""), billing_days),
+        time_zone=_time_zone(fields.get("time_zone", ""), time_zones),
         invoice_emails=_emails(fields, "invoice_emails"),
         dunning_emails=_emails(fields, "dunning_emails"),
         contact=_line(fields.get("contact", ""), "contact"),
@@ -303,6 +309,13 @@ def _language(text: str) -> str:
     if tag and not _LANGUAGE.fullmatch(tag):
         raise UserMistakeError("language is not a tag like de or pt-BR (ISO 639)")
     return tag
+
+
+def _time_zone(text: str, known: Collection[str]) -> str:
+    """Read a time zone: the close waits until a month is over in all that the settings list."""
+    if text and text not in known:
+        raise UserMistakeError("time_zone is not one of the setting customer_time_zones")
+    return text
 
 
 def _line(text: str, what: str) -> str:

@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Protocol
 
+from monthclose.domain.calendar import PLAIN, midnight
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
@@ -169,6 +170,10 @@ class Terms:
         What the earlier months of terms have billed: see `reaches_back_to`.
     within : Window or None
         What of the period is billed with it, where that is not all of it in UTC.
+    whole : Window or None
+        All of the period, by the same clocks: monthly amounts are for that, and a shortened period has a part of them.
+    zone : str
+        The time zone that days and hours are counted in.
     """
 
     book: PriceBook
@@ -178,6 +183,8 @@ class Terms:
     later: tuple[PriceBook, ...] = ()
     earlier: EarlierMonths = field(default_factory=EarlierMonths)
     within: Window | None = None
+    whole: Window | None = None
+    zone: str = PLAIN
 
     @property
     def window(self) -> Window:
@@ -190,17 +197,23 @@ class Terms:
 
     def whole_of(self, period: Period) -> Window:
         """A month's instants, whether or not all of it is billed with it."""
-        return Window(period.start, period.end)
+        if self.whole and period == self.period:
+            return self.whole
+        return Window(midnight(period.first_day, self.zone), midnight(period.end_day, self.zone))
 
     @property
     def instants(self) -> tuple[Period, Instants, Instants]:
         """What `Schedule.term` needs to know."""
         return self.period, self.window_of, self.whole_of
 
+    @property
+    def month(self) -> Window:
+        """All of the period, of which `window` may be a part."""
+        return self.whole_of(self.period)
+
     def prorated(self, amount: Decimal) -> Fraction:
         """Take the part of an amount for a month that falls to a shortened period, by the second."""
-        seconds = Fraction((self.window.end - self.window.start).total_seconds())
-        return Fraction(amount) * seconds / month_seconds(self.period)
+        return Fraction(amount) * month_seconds(self.window) / month_seconds(self.month)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.

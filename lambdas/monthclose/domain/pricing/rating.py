@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import chain, groupby, islice
 
+from monthclose.domain.calendar import local
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
 from monthclose.domain.pricing.advance import in_advance
@@ -53,7 +54,18 @@ def rate(events: Iterable[UsageEvent], terms: Terms, opened: Iterable[UsageEvent
     for size in opened:
         metered.open(size)
     lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
-    return with_tax_classes(with_deductions([*lines, *_fees(terms)], terms), terms)
+    lines = with_deductions([*lines, *_fees(terms)], terms)
+    return [_timed(line, terms) for line in with_tax_classes(lines, terms)]
+
+
+def _timed(line: InvoiceLine, terms: Terms) -> InvoiceLine:
+    """Say only which part of the month a line is for, in the customer's own time; nothing if it is for all of it."""
+    (start, end), starts, ends = terms.window, line.starts, line.ends
+    return replace(
+        line,
+        starts=local(starts, terms.zone) if starts and starts != start else None,
+        ends=local(ends, terms.zone) if ends and ends != end else None,
+    )
 
 
 def not_too_many[T](lines: Iterable[T]) -> list[T]:
@@ -146,7 +158,7 @@ class _Metered:
         """Meter events by the price that holds for them; those that none holds for go elsewhere."""
 
         def fed(holding: Sequence[Price]) -> tuple[list[Metered], Add]:
-            made, feeds = meters(holding, self._terms.period)
+            made, feeds = meters(holding, self._terms.month, self._terms.zone)
             whole = len(feeds) == 1 and feeds[0].window == self._terms.window
             return made, feeds[0].meter.add if whole else _by_time(feeds, otherwise)
 
@@ -207,7 +219,7 @@ class _Metered:
         whole: Fraction | None,
         opened: Decimal | None,
     ) -> InvoiceLine:
-        explanation = Explanation(month_seconds(self._terms.period))
+        explanation = Explanation(month_seconds(self._terms.month))
         how = price.aggregation.replace("_", "-")
         if opened is not None:
             explanation.add("opening", size=opened)
@@ -290,7 +302,7 @@ def fees_in_advance(terms: Terms) -> list[InvoiceLine]:
 
 
 def _fees(terms: Terms, *, only_in_advance: bool = False) -> Iterator[InvoiceLine]:
-    of_seconds = month_seconds(terms.period)
+    of_seconds = month_seconds(terms.month)
     for fee, part in terms.fees():
         if only_in_advance and not fee.in_advance:
             continue

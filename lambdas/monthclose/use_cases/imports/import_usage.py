@@ -1,13 +1,13 @@
 """Import usage: store the events of known customers, and note which of them came late."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
 from monthclose.domain.billing_window import period_at
-from monthclose.domain.calendar import BillingCalendar
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
@@ -64,7 +64,7 @@ class UsageImporter:
     price_books: PriceBooks
     tax_tables: TaxTables
     horizon: timedelta = HORIZON
-    calendar: BillingCalendar = field(default_factory=BillingCalendar)
+    calendar: BillingCalendar = IN_UTC
     trial: bool = False
     """Nothing is stored."""
 
@@ -121,7 +121,7 @@ class UsageImporter:
                 reject(each.row, reason)
             else:
                 tally.taken += 1
-                tally.groups[str(event.period)] += 1
+                tally.groups[str(self.calendar.period(event.time))] += 1
                 billable.check(event, known[event.customer_id].profile)
         corrections = sum(bool(event.replaces) for event in acceptance.came)
         tally.new += len(acceptance.came) - corrections
@@ -165,7 +165,7 @@ class UsageImporter:
 
     def _billed_with(self, event: UsageEvent, customer: Billed) -> Period:
         """Find the period that bills an event."""
-        return period_at(customer.billing_cycles, event.time, self.calendar)
+        return period_at(customer.billing_cycles, event.time, self.calendar, customer.billing_zones)
 
     def _note(self, customer_id: str, period: Period) -> None:
         if self.trial:

@@ -7,16 +7,17 @@ parked).
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.accounts.cycles import period_after, period_before
+from monthclose.domain.accounts.cycles import Cycles, period_after, period_before
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.invoices.draft_content import Draft
+from monthclose.domain.invoices.served import placed
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
-from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.sizes import Continuing, SizeContent, Sizes, read_sizes, sizes_content
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import Closes, UsageStore
@@ -39,8 +40,6 @@ class CarriedSizes:
         Usage received until then counts.
     history : TermHistory
         The customer's months.
-    window_of : callable
-        When a month begins and ends for the customer.
     again : bool
         Whether months are priced that were billed before: documents of later ones may say other sizes of them.
     """
@@ -50,8 +49,8 @@ class CarriedSizes:
     documents: Callable[[Iterable[CustomerMonth]], list[Draft]]
     watermark: datetime
     history: TermHistory
-    window_of: Callable[[Period], Window]
     again: bool = False
+    calendar: BillingCalendar = IN_UTC
     _ends: dict[Period, Sizes] = field(default_factory=dict)
     """The sizes at the end of months that were priced here."""
     _read: dict[Period, list[Draft]] = field(default_factory=dict)
@@ -60,7 +59,7 @@ class CarriedSizes:
         """Price a month, beginning with the sizes at the end of the month before (see `rating.rate`)."""
         if not terms.book.carried:
             return rate(events, terms)
-        continuing = Continuing(self._at_end(self._before(terms.period), terms), terms)
+        continuing = Continuing(self._at_end(period_before(self._cycles, terms.period), terms), terms)
         lines = rate(continuing.passing(events), terms, continuing.opened())
         self._ends[terms.period] = continuing.closing()
         return lines
@@ -71,15 +70,19 @@ class CarriedSizes:
 
     def to_price_again(self, period: Period, closes: Closes) -> list[str]:
         """Name the month after one, if its close has begun with other sizes than that one ends with."""
-        after = self._after(period)
-        began = bool(self.content()) and closes.get(after) is not None
-        return [str(after)] if began and self.changed(period) else []
+        following = period_after(self._cycles, period)
+        began = bool(self.content()) and closes.get(following) is not None
+        return [str(following)] if began and self.changed(period) else []
 
     def content(self) -> dict[str, list[SizeContent]]:
         """The sizes at the end of the months that were priced here, for the document; nothing if all are empty."""
         if not any(self._ends.values()) and not self.customer.sized_in:
             return {}
         return {str(month): sizes_content(sizes) for month, sizes in sorted(self._ends.items())}
+
+    @property
+    def _cycles(self) -> Cycles:
+        return self.customer.billing_cycles
 
     def _at_end(self, month: Period, terms: Terms) -> Sizes:
         if month in self._ends:
@@ -100,14 +103,8 @@ class CarriedSizes:
             said = self._ends[at] if at in self._ends else self._said(at)
             if said is not None:
                 return at, said
-            at = self._before(at)
+            at = period_before(self._cycles, at)
         return month, {}
-
-    def _before(self, month: Period) -> Period:
-        return period_before(self.customer.billing_cycles, month)
-
-    def _after(self, month: Period) -> Period:
-        return period_after(self.customer.billing_cycles, month)
 
     def _said(self, month: Period) -> Sizes | None:
         """What documents say of a month's end: its own, or a later one that has priced it again."""
@@ -119,10 +116,10 @@ class CarriedSizes:
     def _followed(self, sizes: Sizes, since: Period, month: Period, terms: Terms) -> Sizes:
         """Follow sizes through the months after one, which no document says anything of."""
         while since < month:
-            since = self._after(since)
-            window = self.window_of(since)
-            continuing = Continuing(sizes, replace(terms, period=since, within=window))
-            events = AsOf(usage_within(self.usage, self.customer.customer_id, window), self.watermark)
+            since = period_after(self._cycles, since)
+            of_month = placed(terms, self.customer, since, self.calendar)
+            continuing = Continuing(sizes, of_month)
+            events = AsOf(usage_within(self.usage, self.customer.customer_id, of_month.window), self.watermark)
             deque(continuing.passing(events), maxlen=0)
             sizes = continuing.closing()
         return sizes

@@ -2,25 +2,23 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.cycles import period_after, period_before
-from monthclose.domain.billing_window import span_of
-from monthclose.domain.calendar import BillingCalendar
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
 from monthclose.domain.invoices.draft_content import Draft, MadeFrom
 from monthclose.domain.invoices.invoicing import carried_lines
+from monthclose.domain.invoices.served import placed, served
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import InvoiceLine, Terms
+from monthclose.domain.pricing import InvoiceLine, PriceBook, Terms
 from monthclose.domain.pricing.adjustment import adjustments, billed_for, line_key
 from monthclose.domain.pricing.advance import fees_billed, settled
-from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.pricing.rating import fees_in_advance, not_too_many
 from monthclose.domain.pricing.replacement import billed_since, kept_lines
@@ -47,7 +45,7 @@ class InvoiceDrafter:
     company: Company
     logo: str = ""
     """Key of the logo that the drafts name."""
-    calendar: BillingCalendar = field(default_factory=BillingCalendar)
+    calendar: BillingCalendar = IN_UTC
 
     def with_logo(self) -> "InvoiceDrafter":
         """Return a drafter that puts the current logo on its drafts; a preview needs none."""
@@ -87,9 +85,10 @@ class InvoiceDrafter:
             "usage_until": watermark.isoformat(),
             "late_usage": covered,
             "later_prices": {str(line.period): newest for line in late if newest},
-            "sizes": sizes.content(),
             "fees_ahead": str(ahead[0].period) if ahead else "",
+            "sizes": sizes.content(),
             "usage_left": known.left,
+            "served": self._served(customer, {period, *(line.period or period for line in late)}),
             "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
         return self._assemble(customer, period, [*lines, *ahead, *late, *carried], day, more)
@@ -127,9 +126,10 @@ class InvoiceDrafter:
             "later_prices": replaced.get("later_prices", {}),
             "sizes": sizes.content(),
             "usage_left": known.left,
+            "served": {**replaced.get("served", {}), **self._served(customer, {period})},
             "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
-        draft = self._assemble(customer, period, [*lines, *again], now.date(), more)
+        draft = self._assemble(customer, period, [*lines, *again], self.calendar.day(now), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _history(self, customer: Customer) -> TermHistory:
@@ -138,16 +138,23 @@ class InvoiceDrafter:
     def _sizes(
         self, customer: Customer, watermark: datetime, history: TermHistory, *, again: bool = False
     ) -> CarriedSizes:
-        window_of = partial(self._window, customer)
-        return CarriedSizes(customer, self.usage, self._documents, watermark, history, window_of, again)
+        return CarriedSizes(customer, self.usage, self._documents, watermark, history, again, self.calendar)
 
     def _rated(self, terms: Terms, watermark: datetime, sizes: CarriedSizes) -> tuple[AsOf, list[InvoiceLine]]:
         known = AsOf(usage_within(self.usage, terms.customer_id, terms.window), watermark)
         return known, sizes.rate(known, terms)
 
-    def _terms(self, customer: Customer, period: Period, price_book: str) -> Terms:
-        book, window = self.price_books.get(price_book), self._window(customer, period)
-        return Terms(book, customer.customer_id, customer.profile.currency, period, within=window)
+    def _terms(
+        self, customer: Customer, period: Period, version: str, currency: str = "", later: tuple[PriceBook, ...] = ()
+    ) -> Terms:
+        book, currency = self.price_books.get(version), currency or customer.profile.currency
+        return placed(Terms(book, customer.customer_id, currency, period, later), customer, period, self.calendar)
+
+    def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
+        said: dict[str, list[str]] = {}
+        for period in sorted(periods):
+            said |= served(customer, period, self.calendar).content(period)
+        return said
 
     def _with_fees_ahead(
         self, customer: Customer, terms: Terms, lines: list[InvoiceLine], history: TermHistory
@@ -157,7 +164,7 @@ class InvoiceDrafter:
         Who has no such fee is read no more for it. Whose months were closed in another order is never billed twice.
         """
         period, after = terms.period, period_after(customer.billing_cycles, terms.period)
-        ahead = fees_in_advance(replace(terms, period=after, within=self._window(customer, after)))
+        ahead = fees_in_advance(placed(terms, customer, after, self.calendar))
         billed_ahead = bool(customer.fees_ahead) and Period.parse(customer.fees_ahead) >= period
         if not ahead and not billed_ahead:
             return lines, []
@@ -172,15 +179,6 @@ class InvoiceDrafter:
     def _billed_from(self, customer: Customer, period: Period) -> Period:
         """Find the first period whose invoice may have billed a period: the one before, where fees are in advance."""
         return period_before(customer.billing_cycles, period) if customer.fees_ahead else period
-
-    def _window(self, customer: Customer, period: Period) -> Window:
-        """Say what of a period is billed with it."""
-        span = span_of(customer.billing_cycles, period, self.calendar)
-        if span is None:
-            raise ParkCustomerError(
-                "cannot_be_billed", f"{period} is not a period of theirs: the billing day is another"
-            )
-        return Window(*span)
 
     def _assemble(
         self,
@@ -234,8 +232,8 @@ class InvoiceDrafter:
                 history.add(adjusted, period, terms.currency)
                 waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
             if sizes.changed(month):
-                after = period_after(customer.billing_cycles, month)
-                waiting = sorted({*waiting, *_between(after, after, period)})
+                following = period_after(customer.billing_cycles, month)
+                waiting = sorted({*waiting, *_between(following, following, period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -250,8 +248,7 @@ class InvoiceDrafter:
         used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
         versions = dict.fromkeys((*used, self.price_books.latest()))
         later = tuple(self.price_books.get(name) for name in versions if name != version)
-        window = self._window(customer, month)
-        return Terms(self.price_books.get(version), customer.customer_id, currency, month, later, within=window)
+        return self._terms(customer, month, version, currency, later)
 
     def _adjusted(
         self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms, sizes: CarriedSizes

@@ -1,15 +1,15 @@
 """Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, recomputed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from monthclose.domain.invoices.draft_content import Draft
+from monthclose.domain.invoices.served import served_in
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.buckets import SIZES
 from monthclose.domain.pricing.cell import in_words as attributes_in_words
 from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
@@ -80,8 +80,7 @@ def _count_events(document: Draft, period: Period, seen: list[_LineEvents], usag
 
 
 def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[UsageEvent]:
-    window = Window(period.start, period.end)
-    events: Iterable[UsageEvent] = usage_within(usage, document["customer"]["customer_id"], window)
+    events = usage_within(usage, document["customer"]["customer_id"], served_in(document, period))
     until = document.get("usage_until")
     return iter(AsOf(events, datetime.fromisoformat(until)) if until else events)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from monthclose.domain.accounts.posting import books_end
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pack.pack import MadeFor, state_of
@@ -26,6 +27,7 @@ class PackPlanner:
     closes: Closes
     store: PackStore
     clock: Clock
+    calendar: BillingCalendar = IN_UTC
 
     def plan(self, period: Period, made_for: MadeFor) -> PackPlan:
         """Plan a pack of a close that has ended. One of several at the same time does not know of the others.
@@ -48,7 +50,7 @@ class PackPlanner:
             name=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
             run=close.run,
             made_for=made_for,
-            planned_at=now,
+            planned_at=self.calendar.local(now),  # its date is the day that the figures are as of
             state=self.state(period),
             customers=close.customers,
             batches=close.batches,
