@@ -137,6 +137,7 @@ class UsageItem(Model):
     replaced_at = UnicodeAttribute(null=True)
     attributes = UnicodeAttribute(null=True)
     """A JSON object of texts."""
+    returned_at = UnicodeAttribute(null=True)
 
 
 class BillingItem(Model):

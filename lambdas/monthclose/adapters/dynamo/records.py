@@ -145,6 +145,7 @@ def _grants(parts: Parts) -> list[dict[str, Any]] | None:
             **asdict(grant),
             "granted_at": grant.granted_at.isoformat(),
             "expires_at": grant.expires_at.isoformat() if grant.expires_at else None,
+            "skus": list(grant.skus) or None,
             "left": minor,
         }
         for grant, minor in parts
@@ -164,6 +165,7 @@ def _part(content: Mapping[str, Any]) -> Part:
         minor=content["minor"],
         granted_at=datetime.fromisoformat(content["granted_at"]),
         expires_at=datetime.fromisoformat(expires) if expires else None,
+        skus=tuple(content.get("skus") or ()),
     )
     return Part(grant, content["left"])
 

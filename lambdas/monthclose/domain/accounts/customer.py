@@ -189,6 +189,17 @@ class Customer:
         return Money(self.receivable_minor - self.credit_minor, self.currency)
 
     @property
+    def owed(self) -> Money:
+        """What they owe now, whatever credit for named SKUs they have: that does not pay for what is open."""
+        bound = sum_minor(part for part in self.grants if part.grant.skus)
+        return Money(self.receivable_minor - self.credit_minor + bound, self.currency)
+
+    @property
+    def has_bound_credit(self) -> bool:
+        """Whether some of their credit is for named SKUs."""
+        return any(part.grant.skus for part in self.grants)
+
+    @property
     def given(self) -> GivenMethod | None:
         """The payment method that they gave themselves, if it is the one to charge: see `GivenMethod`."""
         return self.given_method if self.given_method and self.given_method.replaces(self.profile) else None

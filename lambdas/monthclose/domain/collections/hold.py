@@ -91,7 +91,7 @@ def decide_hold(
         return _place(customer, months, policy, dunning, today)
     if customer.held_by and not policy.lift_manual:
         return None
-    if customer.balance.minor <= 0:
+    if customer.owed.minor <= 0:
         return HoldDecision(HoldAction.LIFTED, _PAID_UP, _held_for(months, today))
     if _in_flight(customer, months) or _overdue(customer, months, policy, dunning, today, retry_first=False):
         return None
@@ -110,7 +110,7 @@ def lift_if_paid_up(
     period, number : Period, int
         The month that the booking is about, and the number that a change of the hold has there.
     """
-    if customer.held_since is None or customer.held_by or customer.balance.minor > 0:
+    if customer.held_since is None or customer.held_by or customer.owed.minor > 0:
         return customer, ()
     change = HoldChange(customer.customer_id, period, HoldAction.LIFTED, _PAID_UP, at, number)
     return customer.off_hold(), (change,)
@@ -174,7 +174,7 @@ def _overdue(
         why = _why_overdue(month, step, policy, today, dunning.calendar)
         if why and month.invoice:
             overdue[period] = (month.invoice, why)
-    due = min(sum(invoice.open.minor for invoice, _ in overdue.values()), customer.balance.minor)
+    due = min(sum(invoice.open.minor for invoice, _ in overdue.values()), customer.owed.minor)
     return overdue if due >= policy.threshold(customer.currency) else {}
 
 

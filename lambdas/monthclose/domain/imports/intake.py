@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from monthclose.domain.accounts.addresses import MOST_ADDRESSES, split_addresses
@@ -196,8 +197,10 @@ def read_price(fields: Mapping[str, str]) -> Price:
 def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = None) -> UsageEvent:
     """Read a usage event; `event_id` is for rows that bring none, `span` the times that can be.
 
-    A correction is a negative quantity. A negative unit price is rejected: with it, the sign of a line could come
-    from either side, and upstream systems use it for things that are not usage (adjusted debts).
+    A correction is a negative quantity. A return is one, too, that says in `used_at` when what comes back was used: it
+    belongs to that time, and so to the price and the month that it was billed with. A negative unit price is rejected:
+    with it, the sign of a line could come from either side, and upstream systems use it for things that are not usage
+    (adjusted debts).
 
     Raises
     ------
@@ -209,23 +212,44 @@ def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = Non
     unit_price = parse_decimal(price_text, "unit_price") if price_text else None
     if unit_price is not None and unit_price < 0:
         raise UserMistakeError("unit_price is negative")
-    time = parse_time(_given(fields, "time"))
-    if span and time > span.newest:
-        raise UserMistakeError("time is in the future")
-    if span and time < span.oldest:
-        raise UserMistakeError("time is too long ago")
+    quantity = parse_decimal(_given(fields, "quantity"), "quantity")
+    time = _within(span, parse_time(_given(fields, "time")), "time")
+    used_at = fields.get("used_at", "")
+    used = _within(span, _used_at(used_at, time, quantity), "used_at") if used_at else time
     return UsageEvent(
         event_id=check_key(fields.get("event_id", "") or event_id, "event_id"),
         customer_id=customer_id,
         sku=check_key(fields.get("sku", ""), "sku"),
-        quantity=parse_decimal(_given(fields, "quantity"), "quantity"),
-        time=time,
+        quantity=quantity,
+        time=used,
         unit_price=unit_price,
         resource=_optional_key(fields, "resource"),
         replaces=_optional_key(fields, "replaces"),
         description=check_text(fields.get("description", ""), "description"),
         attributes=read_attributes(fields),
+        returned_at=time if used_at else None,
     )
+
+
+def _within(span: Span | None, time: datetime, name: str) -> datetime:
+    if span and time > span.newest:
+        raise UserMistakeError(f"{name} is in the future")
+    if span and time < span.oldest:
+        raise UserMistakeError(f"{name} is too long ago")
+    return time
+
+
+def _used_at(text: str, time: datetime, quantity: Decimal) -> datetime:
+    """Read when what is returned was used."""
+    try:
+        used_at = parse_time(text)
+    except UserMistakeError as error:
+        raise UserMistakeError(str(error).replace("time", "used_at", 1)) from None
+    if quantity >= 0:
+        raise UserMistakeError("used_at is for returns, whose quantity is negative")
+    if used_at > time:
+        raise UserMistakeError("used_at is after time: it is when what is returned was used")
+    return used_at
 
 
 def unpacked_name(file_name: str) -> str:

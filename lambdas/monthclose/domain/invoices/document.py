@@ -150,6 +150,10 @@ class InvoiceDocument:
         groups = treatments(nets, self.taxes).items()
         return [Treatment(taxes, tuple(names), sum(nets[name] for name in names)) for taxes, names in groups]
 
+    def own_taxes(self, tax_class: str) -> tuple[TaxLine, ...]:
+        """List the taxes on the lines of a tax class, if other lines of the document have others."""
+        return self.taxes_on(tax_class) if any(tax.classes for tax in self.taxes) else ()
+
     def taxes_on(self, tax_class: str) -> tuple[TaxLine, ...]:
         """List the taxes that are on the lines of a tax class."""
         return tuple(tax for tax in self.taxes if tax.is_on(tax_class))

@@ -19,6 +19,7 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.cell import in_words, names_of
+from monthclose.domain.pricing.discounting import Discounting
 from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.pricing.price import Price, laid_over, month_seconds, overlap, without
@@ -39,6 +40,7 @@ class PriceBook:
     commitments: tuple[Commitment, ...] = ()
     tax_classes: tuple[TaxClass, ...] = ()
     limits: tuple[Limit, ...] = ()
+    discounting: Discounting = field(default_factory=Discounting)
 
     @classmethod
     def of(cls, prices: Iterable[Price]) -> PriceBook:
@@ -61,6 +63,7 @@ class PriceBook:
             commitments=_replaced(self.commitments, additions.commitments),
             tax_classes=merged_classes(self.tax_classes, additions.tax_classes),
             limits=_replaced(self.limits, additions.limits),
+            discounting=self.discounting.merged(additions.discounting),
         )
 
     def filled_in(self, price: Price) -> Price:
@@ -76,7 +79,7 @@ class PriceBook:
             tax_class=price.tax_class or before[-1].tax_class,
         )
 
-    def content(self) -> Mapping[str, list[Content]]:
+    def content(self) -> Mapping[str, list[Content] | Content]:
         """The book as in its file."""
         sections: dict[str, Iterable[_Entry]] = {
             "prices": self.prices,
@@ -86,13 +89,15 @@ class PriceBook:
             "tax_classes": self.tax_classes,
             "limits": self.limits,
         }
-        return {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
+        lists = {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
+        settings = self.discounting.content()
+        return {**lists, "settings": settings} if settings else lists
 
     @cached_property
     def version(self) -> str:
         """Content hash: two books that say the same have the same version. The order of discounts is part of it."""
-        content = {name: list(entries) for name, entries in self.content().items()}
-        content["prices"] = sorted(content.get("prices", []), key=lambda entry: json.dumps(entry, sort_keys=True))
+        prices = sorted((price.content() for price in self.prices), key=lambda entry: json.dumps(entry, sort_keys=True))
+        content = {**self.content(), "prices": prices}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @cached_property
@@ -100,6 +105,11 @@ class PriceBook:
         """The prices by what they price, oldest first."""
         found = _by_identity(self.prices)
         return {identity: tuple(sorted(prices, key=lambda p: p.valid)) for identity, prices in found.items()}
+
+    @cached_property
+    def due_unused(self) -> tuple[str, ...]:
+        """The SKUs that have a price of which something is due even from those who use nothing."""
+        return tuple(sorted({price.sku for price in self.prices if price.due_unused}))
 
     @cached_property
     def carried(self) -> frozenset[str]:
@@ -112,10 +122,16 @@ class PriceBook:
         return {sku: entry.id for entry in self.tax_classes for sku in entry.skus}
 
     @cached_property
+    def tax_class_names(self) -> frozenset[str]:
+        """All tax classes that something in it has."""
+        entries: Iterable[Price | Fee | Commitment] = chain(self.prices, self.fees, self.commitments)
+        named = {entry.tax_class for entry in entries if entry.tax_class}
+        return frozenset(named | {entry.id for entry in self.tax_classes})
+
+    @property
     def has_tax_classes(self) -> bool:
         """Whether anything in it has one."""
-        entries: Iterable[Price | Fee | Commitment] = chain(self.prices, self.fees, self.commitments)
-        return bool(self.tax_classes) or any(entry.tax_class for entry in entries)
+        return bool(self.tax_class_names)
 
     @cached_property
     def currencies(self) -> Mapping[str, tuple[str, ...]]:
@@ -223,6 +239,10 @@ class Terms:
         """
         return self._in(self.book, sku)
 
+    def due_unused(self) -> list[str]:
+        """Find the SKUs of which something is due even if the customer uses nothing."""
+        return [sku for sku in self.book.due_unused if any(price.due_unused for price in self.prices(sku))]
+
     def ranked(self, sku: str) -> list[Price]:
         """Find the same prices, in another order: of several that match an event, the last one counts."""
         return sorted(self._in(self.book, sku), key=_rank)
@@ -311,9 +331,9 @@ class Terms:
         return [(fee, part) for fee, part in parts if part]
 
     def discounts(self) -> list[Discount]:
-        """The discounts that hold, those by SKU before those on the whole invoice, each in the book's order."""
+        """The discounts that hold, in the order in which they are taken off."""
         holding = [d for d in self.book.discounts if d.concerns(self.customer_id, self.currency, self.period)]
-        return sorted(holding, key=lambda discount: not discount.skus)
+        return self.book.discounting.in_order(holding)
 
     def commitments(self) -> list[Commitment]:
         """The commitments that hold."""

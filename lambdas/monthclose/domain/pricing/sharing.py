@@ -25,7 +25,11 @@ from monthclose.domain.pricing.aggregation import (
     rounded,
 )
 from monthclose.domain.pricing.buckets import BucketMeter, Buckets, Grid
+from monthclose.domain.pricing.held import HeldMeter
+from monthclose.domain.pricing.models import Tiered
 from monthclose.domain.pricing.price import Price
+from monthclose.domain.pricing.quantities import EachEvent
+from monthclose.domain.pricing.transactions import PerTransaction, TransactionMeter
 from monthclose.domain.usage import Attributes, UsageEvent
 
 
@@ -116,8 +120,13 @@ def _meter(price: Price, window: Window, month: _Month) -> Meter:
     if price.buckets:
         grid = month.grid(price.buckets.size)
         return BucketMeter(price.buckets, price.aggregation, grid, window, by_resource=price.by_resource)
-    unit = price.unit_seconds(month.whole)
-    return meter(price.aggregation, window, by_resource=price.by_resource, unit_seconds=unit)
+    unit, model = price.unit_seconds(month.whole), price.model
+    if isinstance(model, PerTransaction):
+        return TransactionMeter(model, by_resource=price.by_resource)
+    if isinstance(model, Tiered) and model.prorated:
+        return HeldMeter(model, window, unit, price.free, by_resource=price.by_resource)
+    own = meter(price.aggregation, window, by_resource=price.by_resource, unit_seconds=unit)
+    return EachEvent(price.rule, own) if price.rule and price.rule.each_event else own
 
 
 class SharedMeter:

@@ -45,13 +45,15 @@ class _Coming(NamedTuple):
     """Empty: a new one."""
     kind: GrantKind | None = None
     expires_at: datetime | None = None
+    skus: tuple[str, ...] = ()
 
     def book(self, customer: Customer, entry_id: str, now: datetime) -> Customer:
         """Add it to an account."""
         if self.kind is None:
             more = credit.add(customer, self.amount.minor)
         else:
-            more = credit.grant(customer, Grant(entry_id, self.kind, self.amount.minor, now, self.expires_at))
+            granted = Grant(entry_id, self.kind, self.amount.minor, now, self.expires_at, self.skus)
+            more = credit.grant(customer, granted)
         return replace(more, account_currency=self.amount.currency)
 
 
@@ -175,6 +177,7 @@ class Cashier:
         kind: GrantKind = GrantKind.GOODWILL,
         expires_at: datetime | None = None,
         *,
+        skus: tuple[str, ...] = (),
         by: str = "",
     ) -> Customer:
         """Grant a customer credit; it covers the open invoices, oldest first, and then the months to come.
@@ -183,6 +186,8 @@ class Cashier:
         ----------
         expires_at : datetime or None
             It pays for months that end until then.
+        skus : tuple of str
+            The SKUs that it pays for, on invoices that are issued from now on; empty: everything.
         by : str
             Who grants it: kept with the entry.
 
@@ -191,8 +196,10 @@ class Cashier:
         UserMistakeError
             There is no such customer, or the amount is not valid.
         """
-        memo = f"{kind} credit granted{_until(expires_at)}: {reason}{_by(by)}"
-        return self._add_credit(customer_id, _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at))
+        of = f" for {', '.join(skus)}" if skus else ""
+        memo = f"{kind} credit granted{of}{_until(expires_at)}: {reason}{_by(by)}"
+        coming = _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at, skus=skus)
+        return self._add_credit(customer_id, coming)
 
     def _add_credit(self, customer_id: str, coming: _Coming) -> Customer:
         self._checked(self._customer(customer_id), coming.amount)

@@ -17,6 +17,7 @@ from monthclose.domain.invoices import invoice as invoices
 from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoicing import account_after
+from monthclose.domain.invoices.payable import payable_of
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -184,5 +185,5 @@ def bookable_bytes(draft: Draft, customer: Customer) -> int:
             f"the invoice's document is larger than {MOST_BYTES // 2**20} MB; shorten descriptions, or price by "
             "SKU instead of by resource",
         )
-    invoices.issue(invoice, account_after(customer, draft))
+    invoices.issue(invoice, account_after(customer, draft), payable_of(draft, customer))
     return len(content)

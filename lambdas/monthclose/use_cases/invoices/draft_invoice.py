@@ -1,7 +1,7 @@
 """Draft one customer's invoice: the same code for a close and for a preview. It only reads."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -133,7 +133,7 @@ class InvoiceDrafter:
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _history(self, customer: Customer) -> TermHistory:
-        return TermHistory(self.books, self.documents, customer.customer_id)
+        return TermHistory(self.books, self.documents, customer)
 
     def _sizes(
         self, customer: Customer, watermark: datetime, history: TermHistory, *, again: bool = False
@@ -228,12 +228,11 @@ class InvoiceDrafter:
             known = AsOf(usage_within(self.usage, customer.customer_id, terms.window), watermark)
             adjusted = self._adjusted(customer, known, documents, terms, sizes)
             lines += adjusted
-            if terms.reaches_on_to > month and adjusted:
-                history.add(adjusted, period, terms.currency)
-                waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
+            again = history.after(terms) if adjusted else []
             if sizes.changed(month):
-                following = period_after(customer.billing_cycles, month)
-                waiting = sorted({*waiting, *_between(following, following, period)})
+                again.append(period_after(customer.billing_cycles, month))
+            history.add(adjusted, period, terms.currency)
+            waiting = sorted({*waiting, *(of for of in again if of < period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -267,10 +266,3 @@ class InvoiceDrafter:
         issued = [month.invoice or month.carried for month in months]
         places = [record.document for record in issued if record]
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]
-
-
-def _between(first: Period, last: Period, before: Period) -> Iterator[Period]:
-    """List periods, from one to another, of those before a third."""
-    while first <= last and first < before:
-        yield first
-        first = first.next

@@ -136,8 +136,8 @@ class NoticeTexts:
         facts = _facts(month.invoice, payment, locale) | {"held_on": locale.day(held_on) if held_on else ""}
         facts["asks"] = _ASKS.get(kind, "") if self.link and payment.provider in self.self_service else ""
         rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number), locale)
-        if step and month.invoice.open < customer.balance:
-            rows.append(("Total owed", locale.money(customer.balance)))
+        if step and month.invoice.open < customer.owed:
+            rows.append(("Total owed", locale.money(customer.owed)))
         hold_status = _hold_status(customer, month, locale, self.calendar)
         return self._mail(customer, kind, facts, rows, month.invoice, step, month.invoice.period, hold_status)
 
@@ -154,11 +154,11 @@ class NoticeTexts:
         locale = self.locale(customer)
         asks = self.link and overdue and customer.profile.payment_provider in self.self_service
         facts = {
-            "owed": customer.balance if customer.balance.minor > 0 else None,
+            "owed": customer.owed if customer.owed.minor > 0 else None,
             "by_hand": bool(change.by),
             "asks": "pay" if asks else "",
         }
-        owed = max(customer.balance, Money(0, customer.currency))
+        owed = max(customer.owed, Money(0, customer.currency))
         rows = [("Date", locale.day(self.calendar.day(change.time))), ("Total owed", locale.money(owed))]
         issued = overdue if asks else None
         return self._mail(customer, kind, facts, rows, issued, f"hold-{change.number}", change.period)

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.book import PriceBook
 from monthclose.domain.pricing.cell import in_words
+from monthclose.domain.pricing.discounting import Discounting
 from monthclose.domain.pricing.price import Price, overlap
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import CAP_HOURS
@@ -19,6 +19,7 @@ from monthclose.domain.pricing.reading.special import (
     LIMIT_FIELDS,
     read_commitment,
     read_discount,
+    read_discounting,
     read_fee,
     read_limit,
 )
@@ -26,7 +27,7 @@ from monthclose.domain.pricing.reading.tax_classes import TAX_CLASS_FIELDS, read
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass
 
-_SETTINGS = frozenset({"cap_hours"})
+_SETTINGS = frozenset({"cap_hours", "discount_order", "discount_stacking"})
 _FIELDS: Mapping[str, frozenset[str]] = {
     "prices": PRICE_FIELDS,
     "price": PRICE_FIELDS,
@@ -54,7 +55,7 @@ def read_book(data: Mapping[str, object], calendar: BillingCalendar = IN_UTC) ->
     """Read a whole price book; its dates begin at the company's midnight.
 
     Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`,
-    `limits`, `tax_classes`, and `settings` with `cap_hours`.
+    `limits`, `tax_classes`, and `settings`.
 
     Raises
     ------
@@ -76,6 +77,7 @@ def read_book(data: Mapping[str, object], calendar: BillingCalendar = IN_UTC) ->
         commitments=reader.named(reader.section("commitments", read_commitment)),
         tax_classes=reader.tax_classes(),
         limits=reader.named(reader.section("limits", read_limit)),
+        discounting=reader.discounting,
     )
     if reader.mistakes:
         raise PriceBookError(reader.mistakes)
@@ -90,20 +92,20 @@ class _Reader:
         self.mistakes = sorted(
             f"there is no section {name!r}; choose one of {', '.join(_SECTIONS)}" for name in data.keys() - _SECTIONS
         )
-        self._cap_hours = self._settings(data.get("settings", {}))
+        self._cap_hours, self.discounting = CAP_HOURS, Discounting()
+        self._settings(data.get("settings", {}))
 
-    def _settings(self, values: object) -> Decimal:
+    def _settings(self, values: object) -> None:
         if not isinstance(values, dict):
             self.mistakes.append("settings must be a table: [settings]")
-            return CAP_HOURS
-        hours = CAP_HOURS
+            return
         try:
             fields = Fields(values, _SETTINGS)
-            hours = fields.positive("cap_hours") if fields.given("cap_hours") else CAP_HOURS
+            self._cap_hours = fields.positive("cap_hours") if fields.given("cap_hours") else CAP_HOURS
+            self.discounting = read_discounting(fields)
             fields.done()
         except UserMistakeError as error:
             self.mistakes.append(f"settings: {error}")
-        return hours
 
     def price(self, fields: Fields) -> list[Price]:
         return read_price(fields, self._cap_hours)

@@ -93,6 +93,13 @@ class Fields:
         """Read a number that may be missing."""
         return self.number(name) if self.given(name) else None
 
+    def count(self, name: str, most: int) -> int:
+        """Read a whole number that must be there, from 1 on."""
+        value = self._value(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise UserMistakeError(f"{name} must be a whole number from 1 to {most}")
+        return value
+
     def flag(self, name: str) -> bool:
         """Read true or false; false if it isn't there."""
         value = self._value(name, False)
@@ -159,7 +166,7 @@ class Fields:
             if end or not first:
                 raise UserMistakeError("periods counts months from `from`: give `from`, and leave out `until`")
             end = first
-            for _ in range(self._count("periods")):
+            for _ in range(self.count("periods", 1200)):
                 end = end.next
         if first and end and end <= first:
             raise UserMistakeError(f"it ends before it begins (from {first}, until {end}, exclusive)")
@@ -205,12 +212,6 @@ class Fields:
     def _value(self, name: str, default: object = None) -> object:
         self._read.add(name)
         return self._values.get(name, default)
-
-    def _count(self, name: str) -> int:
-        value = self._value(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1200:
-            raise UserMistakeError(f"{name} must be a whole number from 1 to 1200")
-        return value
 
     def _instant(self, name: str) -> datetime | None:
         value = self._value(name)

@@ -2,6 +2,7 @@
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.discounting import Discounting, Order, Stacking
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.price import ALWAYS
 from monthclose.domain.pricing.reading.fields import Fields
@@ -49,6 +50,16 @@ def read_discount(fields: Fields) -> Discount:
         customers=fields.keys("customers"),
         description=fields.text("description"),
         months=fields.months(),
+    )
+
+
+def read_discounting(fields: Fields) -> Discounting:
+    """Read what the settings say of several discounts."""
+    order = fields.choice("discount_order", tuple(Order), Order.BOOK)
+    stacking = fields.choice("discount_stacking", tuple(Stacking), Stacking.SEQUENCE)
+    return Discounting(
+        Order(order) if fields.given("discount_order") else None,
+        Stacking(stacking) if fields.given("discount_stacking") else None,
     )
 
 
