@@ -191,6 +191,13 @@ def test_an_import_says_which_cells_are_new_changed_and_ended() -> None:
     ]
 
 
+def test_a_customers_own_price_goes_before_a_narrower_general_one() -> None:
+    general = entry('unit_price = 9\nwhere = { region = "eu", tier = "ssd" }') + entry("unit_price = 1")
+    own = entry('unit_price = 4\ncustomers = ["C-1"]\nwhere = { region = "eu" }', "overrides")
+    (made,) = lines_of(book(general + own), event(1, region="eu", tier="ssd"))
+    assert made.amount.minor == 400
+
+
 REGIONS, TIERS = ("eu", "us", "ap"), ("ssd", "hdd")
 
 
