@@ -198,6 +198,19 @@ def test_a_customers_own_price_goes_before_a_narrower_general_one() -> None:
     assert made.amount.minor == 400
 
 
+def test_cells_may_have_tax_classes_of_their_own() -> None:
+    cells = '[{ where = { kind = "book" }, unit_price = 1, tax_class = "books" }, { unit_price = 2 }]'
+    found = lines_of(book(entry(f"cells = {cells}")), event(1, kind="book"), event(2))
+    assert [(made.description, made.tax_class) for made in found] == [("vm", ""), ("vm (book)", "books")]
+
+
+def test_the_quantity_of_a_cell_is_converted_and_rounded_on_its_own() -> None:
+    cells = '[{ where = { region = "eu" }, unit_price = 1 }, { unit_price = 2 }]'
+    rounded = book(entry(f'divide_by = 1000\nround = "up"\nround_to = 1\ncells = {cells}'))
+    found = lines_of(rounded, event(1, "1500", region="eu"), event(2, "100"))
+    assert [(made.description, made.amount.minor) for made in found] == [("vm", 200), ("vm (eu)", 200)]
+
+
 REGIONS, TIERS = ("eu", "us", "ap"), ("ssd", "hdd")
 
 
