@@ -29,11 +29,28 @@ _PRICES = {
     "package": 'model = "package"\npackage_price = "5"\npackage_size = 1000',
     "flat fee (time-weighted)": 'model = "flat"\nmonthly_fee = "12"',
     "percentage": 'model = "percentage"\npercent = "2.9"',
+    "percentage of each transaction": 'model = "percentage"\npercent = "2.9"\nfixed_fee = "0.3"\nmaximum_fee = "0.5"',
+    "the first 100 transactions free": 'model = "percentage"\npercent = "2.9"\nfree_transactions = 100',
+    "each event rounded": 'unit_price = "0.01"\nround = "up"\nround_each_event = true',
+    "prorated tiers": f'model = "graduated"\nprorated = true\n{_TIERS}',
     "free allowance": 'unit_price = "0.01"\nfree = 1000',
     "max": 'unit_price = "1"\naggregation = "max"',
     "last": 'unit_price = "1"\naggregation = "last"',
     "unique": 'unit_price = "1"\naggregation = "unique"',
     "time-weighted": 'unit_price = "0.0001"\naggregation = "time_weighted"',
+    "count": 'unit_price = "1"\naggregation = "count"',
+    "average": 'unit_price = "1"\naggregation = "average"',
+    "min": 'unit_price = "1"\naggregation = "min"',
+    "largest of each hour, summed": 'unit_price = "1"\nbucket = "hour"\nbucket_aggregation = "max"',
+    "95th percentile of 5 minutes": (
+        'unit_price = "1"\nbucket = "5_minutes"\nbucket_aggregation = "sum"\n'
+        'aggregation = "percentile"\npercentile = 95'
+    ),
+    "a price for each of 3 regions": (
+        'unit_price = "1"\ncells = [{ where = { region = "r0" } }, { where = { region = "r1" } }, '
+        '{ where = { region = "r2" } }]'
+    ),
+    "sizes that continue": 'unit_price = "0.0001"\naggregation = "time_weighted"\ncarry_over = true',
     "last, price changes mid-month": 'unit_price = "1"\naggregation = "last"\nuntil = 2026-10-15',
 }
 
@@ -50,6 +67,7 @@ def events(*, rated: bool) -> list[UsageEvent]:
             Decimal("0.25") if rated else None,
             "Compute",
             f"web-{number % RESOURCES}",
+            attributes=(("region", f"r{number % 3}"),),
         )
         for number in range(EVENTS)
     ]

@@ -2,6 +2,7 @@
 
 from monthclose.domain.accounts.addresses import Purpose, recipients
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.cycles import ON_THE_FIRST, in_words
 
 
 def addresses_of(profile: Profile) -> list[tuple[str, list[str]]]:
@@ -21,6 +22,7 @@ def references_of(customer: Customer) -> list[tuple[str, str]]:
         ("Contact", profile.contact),
         ("Purchase order", profile.purchase_order),
         ("Cost centre", profile.cost_centre),
+        ("Billing day", "" if customer.billing_cycles == ON_THE_FIRST else in_words(customer.billing_cycles)),
     ]
     return [(label, text) for label, text in rows if text]
 

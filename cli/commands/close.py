@@ -50,7 +50,7 @@ def _require_in_turn(system: System, period: Period) -> None:
     UserMistakeError
         It has never been closed, and a later one has.
     """
-    closed = [close.period for close in system.ports.closes.all()]
+    closed = [close.period for close in system.ports.closes.all() if close.period.day == period.day]
     if period not in closed and any(later > period for later in closed):
         raise UserMistakeError(
             f"{period} has never been closed, but {max(closed)} has: every customer would be billed for it\n"
@@ -60,7 +60,7 @@ def _require_in_turn(system: System, period: Period) -> None:
 
 def run_close(system: System, period: Period, by: str, *, wait: bool = True, in_json: bool = False) -> ExitStatus:
     """Start a close and, unless told not to, watch it to its end."""
-    period.require_ended(system.ports.clock())
+    system.calendar.require_over(period, system.ports.clock())
     before = survey(system, period)
     if before is None and next(iter(system.ports.directory.scan()), None) is None:
         raise UserMistakeError("there are no customers to bill\nimport some: monthclose import customers FILE")

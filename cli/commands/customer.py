@@ -13,6 +13,7 @@ from cli.console import grid, note, print_json, say, show
 from cli.system import System
 from cli.who import addresses_in_words, references_of
 from monthclose.domain.accounts.customer import SELDOM, Customer
+from monthclose.domain.accounts.cycles import ON_THE_FIRST, in_words
 from monthclose.domain.accounts.grant import Part
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Stop
@@ -213,7 +214,8 @@ def owed_in_words(balance: Money) -> str:
 
 def _part_in_words(part: Part, currency: str) -> str:
     until = f", valid until {part.grant.last_day}" if part.grant.expires_at else ""
-    return f"{Money(part.minor, currency)} {part.grant.kind} of {part.grant.granted_at:%Y-%m-%d}{until}"
+    of = f" for {', '.join(part.grant.skus)}" if part.grant.skus else ""
+    return f"{Money(part.minor, currency)} {part.grant.kind} of {part.grant.granted_at:%Y-%m-%d}{of}{until}"
 
 
 def grants_as_json(found: Customer) -> list[dict[str, Any]]:
@@ -225,6 +227,7 @@ def grants_as_json(found: Customer) -> list[dict[str, Any]]:
             "granted_minor": grant.minor,
             "granted_at": grant.granted_at.isoformat(),
             "last_day": str(grant.last_day) if grant.last_day else None,
+            **({"skus": list(grant.skus)} if grant.skus else {}),
         }
         for grant, minor in found.grants
     ]
@@ -243,6 +246,7 @@ def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
             "payment_provider": profile.payment_provider,
             "payment_method": profile.payment_method,
         },
+        **({"billing_day": in_words(found.billing_cycles)} if found.billing_cycles != ON_THE_FIRST else {}),
         "balance_minor": found.balance.minor,
         "receivable_minor": found.receivable_minor,
         "credit_minor": found.credit_minor,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.cycles import ON_THE_FIRST
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Entry, Leg
 from monthclose.domain.closes.batching import Planned
@@ -18,11 +19,14 @@ from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
+from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.tax.computing import taxed
 from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate
 from monthclose.domain.usage import UsageEvent
 
 OCTOBER = Period(2026, 10)
+OF_EVENTS = tuple(aggregation for aggregation in Aggregation if aggregation is not Aggregation.PERCENTILE)
+"""The aggregations that need no buckets."""
 NOW = datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
 TODAY = NOW.date()
 
@@ -108,7 +112,8 @@ def any_price(sku: str, currency: str) -> SearchStrategy[Price]:
 
 
 def any_planned(providers: tuple[str, ...] = ("stripe", "gocardless", "other")) -> SearchStrategy[Planned]:
-    return st.builds(Planned, st.uuids().map(str), st.sampled_from(providers), st.integers(0, 10**9))
+    ids = st.uuids().map(str)
+    return st.builds(Planned, ids, st.sampled_from(providers), st.integers(0, 10**9), cycles=st.just(ON_THE_FIRST))
 
 
 def a_customer(

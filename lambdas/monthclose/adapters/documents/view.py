@@ -95,7 +95,7 @@ class _Page(Sheet):
 
     def _rates(self, line: DocumentLine) -> str:
         """Name the taxes of a line, where not all lines have the same."""
-        taxes = self.document.taxes_on(line.tax_class) if any(tax.classes for tax in self.document.taxes) else ()
+        taxes = self.document.own_taxes(line.tax_class)
         return ", ".join(f"{tax.rate.name} {self._percent(tax)}" for tax in taxes)
 
     def _percent(self, tax: TaxLine) -> str:

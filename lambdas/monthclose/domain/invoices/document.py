@@ -32,12 +32,15 @@ from monthclose.domain.invoices.document_parts import (
 from monthclose.domain.invoices.draft_content import (
     BuyerContent,
     Draft,
+    MadeFrom,
     OptionalEntries,
     RequiredEntries,
     SellerContent,
 )
+from monthclose.domain.invoices.served import served_in
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
+from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.tax.computing import net_amounts, treatments
 from monthclose.domain.tax.tax import Taxable, Taxed, TaxLine
 
@@ -147,6 +150,10 @@ class InvoiceDocument:
         groups = treatments(nets, self.taxes).items()
         return [Treatment(taxes, tuple(names), sum(nets[name] for name in names)) for taxes, names in groups]
 
+    def own_taxes(self, tax_class: str) -> tuple[TaxLine, ...]:
+        """List the taxes on the lines of a tax class, if other lines of the document have others."""
+        return self.taxes_on(tax_class) if any(tax.classes for tax in self.taxes) else ()
+
     def taxes_on(self, tax_class: str) -> tuple[TaxLine, ...]:
         """List the taxes that are on the lines of a tax class."""
         return tuple(tax for tax in self.taxes if tax.is_on(tax_class))
@@ -165,6 +172,10 @@ class InvoiceDocument:
     def reasons(self) -> tuple[str, ...]:
         """Why it corrects or replaces another: that is what such a document notes."""
         return self.notes if self.corrects or self.replaces else ()
+
+    def served(self, period: Period) -> Window:
+        """What of time it bills for a period, with the customer's offsets from UTC: the dates are theirs."""
+        return served_in(cast("MadeFrom", self.more), period)
 
     def with_taxes(self, taxed: Taxed, *, inclusive: bool) -> InvoiceDocument:
         """Put the taxes on it; the total follows."""

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.cycles import period_after
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -21,8 +23,8 @@ from monthclose.ports import Books, Documents
 class TermHistory:
     """One customer's earlier months, while one invoice is drafted: what it bills for them is added as it is made."""
 
-    def __init__(self, books: Books, documents: Documents, customer_id: str) -> None:
-        self._books, self._documents, self._customer_id = books, documents, customer_id
+    def __init__(self, books: Books, documents: Documents, customer: Customer) -> None:
+        self._books, self._documents, self._customer = books, documents, customer
         self._earlier: defaultdict[str, EarlierMonths] = defaultdict(EarlierMonths)
         """By currency."""
         self._read: set[Period] = set()
@@ -30,7 +32,7 @@ class TermHistory:
     @cached_property
     def months(self) -> Mapping[Period, CustomerMonth]:
         """All of the customer's months."""
-        return self._books.months(self._customer_id)
+        return self._books.months(self._customer.customer_id)
 
     def known_to(self, terms: Terms) -> Terms:
         """Give terms what the months before theirs have billed, as far as it counts for them.
@@ -41,7 +43,7 @@ class TermHistory:
         if first == terms.period:
             return terms
         for period, month in self.months.items():
-            if first <= period and period not in self._read:
+            if first.calendar_month <= period and period not in self._read:
                 self._read.add(period)
                 self._add_document(month)
         return replace(terms, earlier=self._earlier[terms.currency])
@@ -50,20 +52,29 @@ class TermHistory:
         """Add what the invoice that is drafted bills for an earlier month."""
         self._earlier[currency].add((line.content(invoiced) for line in lines), invoiced)
 
+    def after(self, terms: Terms) -> list[Period]:
+        """List the months after one, in its terms: what it comes to counts for them.
+
+        Those with records of another billing day are among them. A term of the newest price book counts, too: it may
+        have begun before that book was imported.
+        """
+        books = (terms.book, *terms.later[-1:])
+        last, following = max(replace(terms, book=book).reaches_on_to for book in books), terms.period
+        found = {of for of in self.months if of > terms.period} if last != terms.period else set()
+        while following < last:
+            following = period_after(self._customer.billing_cycles, following)
+            found.add(following)
+        return sorted(of for of in found if of.calendar_month <= last.calendar_month)
+
     def to_price_again(self, terms: Terms) -> list[str]:
         """Name the months after a draft's that have counted its month as it was: their close has been before it.
 
         The month after the last of them is among them, as it may be drafted already.
         """
-        last = terms.reaches_on_to
-        if last == terms.period:
-            return []
-        billed = [of for of, month in self.months.items() if of > terms.period and (month.invoice or month.carried)]
-        found, following = list[str](), terms.period
-        while billed and following < min(last, max(billed).next):
-            following = following.next
-            found.append(str(following))
-        return found
+        following = self.after(terms)
+        billed = [of for of in following if (month := self.months.get(of)) and (month.invoice or month.carried)]
+        until = period_after(self._customer.billing_cycles, max(billed)) if billed else terms.period
+        return [str(of) for of in following if of <= until]
 
     def _add_document(self, month: CustomerMonth) -> None:
         record = month.invoice or month.carried
