@@ -32,6 +32,7 @@ from monthclose.use_cases.invoices.explain_invoice import explain
 from monthclose.use_cases.proof.report import Report
 from tests.unit.documents.samples import sample
 from tests.unit.finance.reading import figures, rows
+from tests.unit.invoices.groups import company, row
 from tests.unit.invoices.late_usage import LAYOUT, load
 from tests.world import OCTOBER, World
 
@@ -342,6 +343,21 @@ def test_credit_for_a_sku_pays_its_usage_and_the_tax_of_its_class() -> None:
     use(world, vm="100", book="50")
     close(world)
     assert document_of(world, invoice_of(world).number).due_minor == 11900
+
+
+def test_children_are_taxed_as_their_payer_each_by_the_classes_of_what_they_used() -> None:
+    world = company(
+        row("payer", country="DE"), row("one", payer="payer", country="GB"), row("two", payer="payer", country="GB")
+    )
+    world.tax_tables.put(TAXES.encode())
+    world.price_books.merge(read_book(PRICES | DISCOUNT))
+    for customer_id, sku, quantity in (("one", "vm", "100"), ("one", "book", "50"), ("two", "book", "30")):
+        event = {"customer_id": customer_id, "event_id": sku, "quantity": quantity, "sku": sku}
+        assert load(world, event) == []
+    close(world)
+    invoice = world.month("payer").invoice
+    assert invoice
+    assert taxes(document_of(world, invoice.number)) == [("19", 9000, 1710), ("7", 7200, 504)]
 
 
 def test_a_regenerated_invoice_is_taxed_by_the_classes_of_now() -> None:
