@@ -117,9 +117,9 @@ def lines(document: InvoiceDocument) -> list[tuple[str, str, int]]:
 def on_accounts(world: World, period: Period = OCTOBER) -> dict[str, int]:
     """What the journal has on the accounts of revenue and tax, credits positive."""
     sums = Counter[str]()
-    for row in rows(world, "journal", period):
-        if str(row["account"]).startswith(("revenue", "tax")):
-            sums[str(row["account"])] += int(row["credit_minor"] or 0) - int(row["debit_minor"] or 0)
+    for posted in rows(world, "journal", period):
+        if str(posted["account"]).startswith(("revenue", "tax")):
+            sums[str(posted["account"])] += int(posted["credit_minor"] or 0) - int(posted["debit_minor"] or 0)
     return dict(sums)
 
 
