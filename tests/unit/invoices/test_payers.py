@@ -158,6 +158,34 @@ def test_a_fee_in_advance_of_one_who_leaves_is_billed_once_for_each_month() -> N
     assert billed(world, ["head", "north"])["north"] == 4000, "October to December, and January in advance"
 
 
+def test_a_child_costs_a_close_one_read_of_its_account_and_one_query_of_its_usage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = company(*GROUP)
+    use(world, "north", 10)
+    asked: Counter[str] = Counter()
+
+    def counted(port: object, name: str) -> None:
+        method = getattr(port, name)
+
+        def call(customer_id: str, *rest: Any) -> Any:
+            asked[f"{name} {customer_id}"] += 1
+            return method(customer_id, *rest)
+
+        monkeypatch.setattr(port, name, call)
+
+    for port, name in ((world.books, "customer"), (world.books, "month"), (world.books, "months")):
+        counted(port, name)
+    counted(world.usage, "events")
+    close(world, OCTOBER)
+    assert {what: number for what, number in asked.items() if "head" not in what} == {
+        "customer north": 1 + 1,  # the fake directory's scan reads it, too
+        "customer south": 1 + 1,
+        "events north": 1,
+        "events south": 1,
+    }
+
+
 def test_closing_again_bills_nothing_twice() -> None:
     world = company(*GROUP)
     use(world, "north", 10)
