@@ -16,6 +16,7 @@ from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
 from monthclose.domain.pricing.models import PerUnit
+from monthclose.domain.pricing.reading import read_book
 from monthclose.use_cases.invoices.explain_invoice import explain
 from tests.unit.invoices.groups import billed, company, documents, imported, row, use
 from tests.unit.invoices.late_usage import DECEMBER, NOVEMBER, close
@@ -126,6 +127,63 @@ def test_what_a_child_carried_over_before_it_joined_is_on_an_invoice_of_its_own(
     close(world, OCTOBER)
     assert [line["amount_minor"] for line in documents(world, "north")[OCTOBER]["lines"]] == [77]
     assert part_of(world, "north", OCTOBER) == [1000]
+
+
+def with_fee_in_advance(*rows: dict[str, str]) -> World:
+    world = company(*rows)
+    fee = {"id": "support", "currency": "USD", "monthly_fee": "10", "in_advance": True, "customers": ["north"]}
+    world.price_books.merge(read_book({"fees": [fee]}))
+    return world
+
+
+def test_a_fee_that_was_billed_in_advance_before_somebody_joined_is_not_billed_again() -> None:
+    world = with_fee_in_advance(row("head"), row("north"))
+    use(world, "head", 1)
+    close(world, OCTOBER)
+    assert billed(world, ["north"]) == {"north": 2000}, "October's and November's"
+    assert imported(world, row("north", "head"))[1] == {}
+    use(world, "head", 1, "2026-11-02")
+    close(world, NOVEMBER)
+    use(world, "head", 1, "2026-12-01")
+    close(world, DECEMBER)
+    assert billed(world, ["head", "north"])["north"] == 3000, "December's is in arrears"
+
+
+def test_a_fee_in_advance_of_one_who_leaves_is_billed_once_for_each_month() -> None:
+    world = with_fee_in_advance(row("head"), row("north", "head"))
+    close(world, OCTOBER)
+    assert imported(world, row("north"))[1] == {}
+    close(world, NOVEMBER)
+    close(world, DECEMBER)
+    assert billed(world, ["head", "north"])["north"] == 4000, "October to December, and January in advance"
+
+
+def test_a_child_costs_a_close_one_read_of_its_account_and_one_query_of_its_usage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = company(*GROUP)
+    use(world, "north", 10)
+    asked: Counter[str] = Counter()
+
+    def counted(port: object, name: str) -> None:
+        method = getattr(port, name)
+
+        def call(customer_id: str, *rest: Any) -> Any:
+            asked[f"{name} {customer_id}"] += 1
+            return method(customer_id, *rest)
+
+        monkeypatch.setattr(port, name, call)
+
+    for port, name in ((world.books, "customer"), (world.books, "month"), (world.books, "months")):
+        counted(port, name)
+    counted(world.usage, "events")
+    close(world, OCTOBER)
+    assert {what: number for what, number in asked.items() if "head" not in what} == {
+        "customer north": 1 + 1,  # the fake directory's scan reads it, too
+        "customer south": 1 + 1,
+        "events north": 1,
+        "events south": 1,
+    }
 
 
 def test_closing_again_bills_nothing_twice() -> None:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from monthclose.domain.accounts.customer import Customer, Profile
-from monthclose.domain.accounts.group import payer_for
+from monthclose.domain.accounts.group import Payers, payer_for, payer_in
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.document import made_from
 from monthclose.domain.invoices.draft_content import Draft, SectionContent
@@ -39,12 +39,15 @@ class Member(NamedTuple):
         Its own.
     billed_now : bool
         Whether the period is on the invoice; otherwise only late usage of an earlier one is.
+    own_months : mapping
+        What it was billed itself before the payer began to pay: fees in advance, sizes and terms go on from there.
     """
 
     tag: str
     account: Customer
     profile: Profile
     billed_now: bool
+    own_months: Mapping[Period, CustomerMonth] = {}
 
 
 class Part(NamedTuple):
@@ -65,9 +68,16 @@ class Part(NamedTuple):
     @classmethod
     def of(cls, member: Member, draft: Draft) -> Part:
         """Take a member's part from the draft of what it would be billed alone."""
-        lines = draft["lines"] if member.billed_now else kept_lines(draft)
+        lines, more = draft["lines"] if member.billed_now else kept_lines(draft), made_from(draft)
+        if member.tag or not member.billed_now:  # fees in advance might be for a period that somebody else pays for
+            lines = [line for line in lines if Period.parse(line.get("period", draft["period"])) <= _of(draft)]
+            more.pop("fees_ahead", None)
         marked: list[LineContent] = [{**line, "customer_id": member.tag} for line in lines] if member.tag else lines
-        return cls(member, marked, made_from(draft))
+        return cls(member, marked, more)
+
+
+def _of(draft: Draft) -> Period:
+    return Period.parse(draft["period"])
 
 
 def is_grouped(customer: Customer) -> bool:
@@ -95,12 +105,28 @@ def members_of(books: Books, payer: Customer, period: Period) -> Iterator[Member
         billed_now = _pays(payer, child, period)
         if billed_now or any(Period.parse(of) < period for of in late):
             _check_currency(child, payer)
-            account = replace(nothing, customer_id=name, late_usage=late)
-            yield Member(name, account, child.profile, billed_now)
+            account = replace(nothing, customer_id=name, late_usage=late, fees_ahead=child.fees_ahead)
+            if not _pays(payer, child, period.previous):
+                account = replace(account, sized_in=child.sized_in)
+            yield Member(name, account, child.profile, billed_now, _own_months(books, payer, child))
 
 
 def _pays(payer: Customer, child: Customer, period: Period) -> bool:
     return payer_for(child, period) == payer.customer_id
+
+
+def _own_months(books: Books, payer: Customer, child: Customer) -> Mapping[Period, CustomerMonth]:
+    """Read the months that a child was billed itself before its payer; most have never been."""
+    if not child.payers[0][0]:
+        return {}
+    months = books.months(child.customer_id)
+    return {of: month for of, month in months.items() if not payer_in(_until(child, payer), of)}
+
+
+def _until(child: Customer, payer: Customer) -> Payers:
+    """Say who has paid for a child up to when a payer first did, as if that one had paid ever since."""
+    first = next(place for place, (_, name) in enumerate(child.payers) if name == payer.customer_id)
+    return child.payers[: first + 1]
 
 
 def _check_currency(child: Customer, payer: Customer) -> None:
@@ -164,23 +190,25 @@ class _View:
 class _BooksOf(_View):
     """Books in which a member has the payer's months."""
 
-    def __init__(self, books: Books, billed: BilledParts) -> None:
+    def __init__(self, books: Books, billed: BilledParts, own: Mapping[Period, CustomerMonth]) -> None:
         super().__init__(books)
-        self._billed = billed
+        self._billed, self._own = billed, own
 
     def months(self, _: str) -> Mapping[Period, CustomerMonth]:
-        return self._billed.months
+        return dict(sorted({**self._billed.months, **self._own}.items())) if self._own else self._billed.months
 
 
 class _DocumentsOf(_View):
     """Documents that say only what is a member's."""
 
-    def __init__(self, documents: Documents, billed: BilledParts, tag: str) -> None:
+    def __init__(self, documents: Documents, billed: BilledParts, member: Member) -> None:
         super().__init__(documents)
-        self._billed, self._tag = billed, tag
+        issued = [month.invoice or month.carried for month in member.own_months.values()]
+        self._own = {(one.document.key, one.document.offset) for one in issued if one}
+        self._billed, self._tag = billed, member.tag
 
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
-        return self._billed.part(key, offset, length, self._tag)
+        return self._billed.part(key, offset, length, "" if (key, offset) in self._own else self._tag)
 
 
 class _UsageOf(_View):
@@ -199,8 +227,8 @@ def views(
 ) -> dict[str, Any]:
     """Make the ports by which a member is priced."""
     return {
-        "books": cast("Books", _BooksOf(books, billed)),
-        "documents": cast("Documents", _DocumentsOf(documents, billed, member.tag)),
+        "books": cast("Books", _BooksOf(books, billed, member.own_months)),
+        "documents": cast("Documents", _DocumentsOf(documents, billed, member)),
         "usage": usage if member.billed_now else cast("UsageStore", _UsageOf(usage, period)),
     }
 
