@@ -54,7 +54,7 @@ def customers(
             rows,
             mapping,
             directory=system.ports.directory,
-            books=system.ports.books,
+            regrouper=system.use_cases.regrouper,
             check_tax_id=system.ports.check_tax_id,
             taxes=system.ports.tax_tables.get(system.ports.tax_tables.latest()),
             today=system.today,

@@ -238,6 +238,32 @@ def test_what_few_customers_have_comes_with_an_import_and_goes_with_one(world: A
     assert after.profile == PROFILE
 
 
+def test_a_profile_that_names_another_payer_is_not_stored_but_handed_back(world: AnyWorld) -> None:
+    under_head = replace(PROFILE, payer="head")
+    assert world.directory.put_profiles([("acme", PROFILE), ("new", under_head)]) == {"new": under_head}
+    assert world.directory.put_profiles([("acme", under_head)]) == {"acme": under_head}
+    customer = world.books.customer("acme")
+    assert customer
+    assert customer.profile == PROFILE
+    assert world.books.customer("new") is None
+
+    world.books.commit(replace(customer, profile=under_head, payers=(("2026-10-01T00:00:00+00:00", "head"),)))
+
+    assert world.directory.put_profiles([("acme", replace(under_head, name="New"))]) == {}
+    assert world.directory.put_profiles([("acme", PROFILE)]) == {"acme": PROFILE}
+    after = world.books.customer("acme")
+    assert after
+    assert (after.profile.name, after.payers) == ("New", (("2026-10-01T00:00:00+00:00", "head"),))
+
+
+def test_who_pays_for_whom_is_kept_with_the_accounts(world: AnyWorld) -> None:
+    payer = Customer("head", PROFILE, children={"acme": "", "left": "2026-10-01T00:00:00+00:00"})
+    child = Customer("acme", replace(PROFILE, payer="head"), payers=(("", "head"),))
+    world.books.commit(payer, child)
+    assert world.books.customer("head") == replace(payer, version=1)
+    assert world.books.customer("acme") == replace(child, version=1)
+
+
 def test_an_import_makes_earlier_readers_conflict(world: AnyWorld) -> None:
     world.directory.put_profiles([("acme", PROFILE)])
     customer = world.books.customer("acme")

@@ -38,7 +38,7 @@ def bill_on(world: World, billing_day: str, on: str = "", customer_id: str = "ac
         [Row(1, cells | paying)],
         LAYOUT,
         directory=world.directory,
-        books=world.books,
+        regrouper=world.use_cases.regrouper,
         check_tax_id=check_tax_id,
         taxes=NoTaxTable(),
         today=date.fromisoformat(on) if on else world.clock().date(),
