@@ -44,7 +44,7 @@ def served(customer: Customer, period: Period, calendar: BillingCalendar) -> Ser
     Raises
     ------
     ParkCustomerError
-        The customer has no such period; or their time zone is none of the settings', so that the close may have begun
+        The customer has no such period; or their time zone is not in the settings, so that the close may have begun
         before their month has ended.
     """
     zones, days = customer.billing_zones, days_of(customer.billing_cycles, period)
