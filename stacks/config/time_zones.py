@@ -16,7 +16,7 @@ def read_calendar(settings: Json) -> BillingCalendar:
     own = _list(settings, "customer_time_zones", _MOST_CUSTOMER_ZONES)
     customer_zones = tuple(_zone("customer_time_zones", name) for name in own)
     if len(set(customer_zones)) < len(customer_zones):
-        raise ConfigError("customer_time_zones: a zone is there twice")
+        raise ConfigError("customer_time_zones: a zone appears twice")
     before = _list(settings, "earlier_time_zones", _MOST_EARLIER)
     earlier = tuple(_earlier(f"earlier_time_zones[{number}]", entry) for number, entry in enumerate(before, 1))
     days = [one.until for one in earlier]

@@ -64,7 +64,7 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"time_zone": "Berlin"}, "time_zone: 'Berlin' is not a time zone like Europe/Berlin"),
         ({"customer_time_zones": "UTC"}, "customer_time_zones: a list of at most 20 is needed, not 'UTC'"),
         ({"customer_time_zones": ["Asia/Tokyo", 5]}, "customer_time_zones: '' is not a time zone"),
-        ({"customer_time_zones": ["Asia/Tokyo"] * 2}, "customer_time_zones: a zone is there twice"),
+        ({"customer_time_zones": ["Asia/Tokyo"] * 2}, "customer_time_zones: a zone appears twice"),
         ({"earlier_time_zones": ["UTC"]}, r'earlier_time_zones\[1\]: an object is needed, like {"time_zone": "UTC"'),
         (
             {"earlier_time_zones": [{"time_zone": "UTC", "until": "2026-13"}]},

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 HELP: Mapping[str, str] = {
     "no_price": "import a price for the SKU; it may be added even after the month",
+    "unknown_time_zone": "add their time zone to the setting customer_time_zones, or import them with another one",
     "no_resource": "correct the event, which names no resource, or price the SKU as a whole instead of by resource",
     "too_many_buckets": "price the SKU by larger buckets: at most 1,000,000 of a customer's resources are measured",
     "tax_not_covered": "give the customer a country, or the tax table a rate",

@@ -44,16 +44,16 @@ def served(customer: Customer, period: Period, calendar: BillingCalendar) -> Ser
     Raises
     ------
     ParkCustomerError
-        The customer has no such period; or their time zone is none of the settings', so that the close may have begun
+        The customer has no such period; or their time zone is not in the settings, so that the close may have begun
         before their month has ended.
     """
     zones, days = customer.billing_zones, days_of(customer.billing_cycles, period)
     if days is None:
-        raise ParkCustomerError("cannot_be_billed", f"{period} is not a period of theirs: the billing day is another")
+        raise ParkCustomerError("cannot_be_billed", f"{period} does not bill this customer: the billing day is another")
     if zones and zones[-1].zone not in ("", *calendar.customer_zones):
         raise ParkCustomerError(
             "unknown_time_zone",
-            f"the time zone {zones[-1].zone} is none of the setting customer_time_zones; add it there and deploy, or "
+            f"the time zone {zones[-1].zone} is not in the setting customer_time_zones; add it there and deploy, or "
             "import the customer with another one, and close again",
         )
     return Served(
