@@ -34,7 +34,8 @@ class Member(NamedTuple):
     tag : str
         What its lines are marked with: the customer's id, empty for the payer itself.
     account : Customer
-        What it is priced as: the payer's account, with the member's id and late usage.
+        What it is priced as: the payer's account, with the member's id and late usage, and what its own invoices have
+        billed in advance.
     profile : Profile
         Its own.
     billed_now : bool
@@ -95,7 +96,7 @@ def members_of(books: Books, payer: Customer, period: Period) -> Iterator[Member
         billed_now = _pays(payer, child, period)
         if billed_now or any(Period.parse(of) < period for of in late):
             _check_currency(child, payer)
-            account = replace(nothing, customer_id=name, late_usage=late)
+            account = replace(nothing, customer_id=name, late_usage=late, fees_ahead=child.fees_ahead)
             yield Member(name, account, child.profile, billed_now)
 
 
