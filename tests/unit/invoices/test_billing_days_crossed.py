@@ -6,6 +6,7 @@ from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.pricing.reading import read_book
+from tests.unit.invoices.groups import company, documents, imported, row
 from tests.unit.invoices.late_usage import DECEMBER, NOVEMBER, amounts, close, lines, use, world_of_acme
 from tests.unit.invoices.test_billing_days import bill_on, period, used
 from tests.world import OCTOBER, World
@@ -77,7 +78,9 @@ def test_a_minimum_of_a_quarter_from_another_billing_day_is_reached_in_its_third
     world.books.records.pop(("customer", "acme"))
     bill_on(world, "15")
     world.price_books.merge(
-        read_book({"commitments": [{"id": "q", "currency": "USD", "amount": 900, "term": "quarter"}]})
+        read_book(
+            {"commitments": [{"id": "q", "currency": "USD", "amount": 900, "term": "quarter", "from": "2026-10"}]}
+        )
     )
     for number, day in enumerate(("2026-10-20", "2026-11-20", "2026-12-20")):
         used(world, f"e{number}", "100", time=day)
@@ -110,3 +113,21 @@ def test_the_last_period_of_a_customer_who_is_gone_gives_back_what_was_billed_in
     invoice = world.month("acme", Period(2026, 11)).invoice
     assert invoice
     assert invoice.total_minor == -3100
+
+
+def test_under_a_payer_a_fee_is_billed_with_its_own_period_and_never_twice() -> None:
+    world = company(row("head"), row("north"))
+    world.price_books.merge(read_book({"fees": [FEE]}))
+    close(world, OCTOBER)  # each by themselves, and November's fees in advance
+    assert imported(world, row("north", "head"))[1] == {}
+    for month in (NOVEMBER, DECEMBER):
+        close(world, month)
+    [own] = documents(world, "north").values()
+    assert [line.get("period", "2026-10") for line in own["lines"]] == ["2026-10", "2026-11"]
+    found = [
+        (line.get("customer_id", "head"), line.get("period", str(month)), line["amount_minor"])
+        for month in (OCTOBER, NOVEMBER, DECEMBER)
+        for line in documents(world, "head")[month]["lines"]
+    ]
+    assert [(of, minor) for who, of, minor in found if who == "north"] == [("2026-12", 3100)]
+    assert [of for who, of, _ in found if who == "head"] == ["2026-10", "2026-11", "2026-12", "2027-01"]

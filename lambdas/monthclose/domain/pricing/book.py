@@ -190,6 +190,8 @@ class Terms:
         All of the period, by the same clocks: monthly amounts are for that, and a shortened period has a part of them.
     zone : str
         The time zone that days and hours are counted in.
+    billed_ahead : bool
+        Whether the fees in advance are none of these terms': another customer's invoice has billed them.
     """
 
     book: PriceBook
@@ -201,6 +203,7 @@ class Terms:
     within: Window | None = None
     whole: Window | None = None
     zone: str = PLAIN
+    billed_ahead: bool = False
 
     @property
     def window(self) -> Window:
@@ -327,7 +330,8 @@ class Terms:
 
     def fees(self) -> list[tuple[Fee, Window]]:
         """The fees that are due, each with its part of the month."""
-        due = [fee for fee in self.book.fees if fee.concerns(self.customer_id, self.currency)]
+        mine = (fee for fee in self.book.fees if fee.concerns(self.customer_id, self.currency))
+        due = [fee for fee in mine if not (self.billed_ahead and fee.in_advance)]
         parts = [(fee, overlap(fee.valid, self.window)) for fee in due]
         return [(fee, part) for fee, part in parts if part]
 

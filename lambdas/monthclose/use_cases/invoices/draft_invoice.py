@@ -58,6 +58,8 @@ class InvoiceDrafter:
     logo: str = ""
     """Key of the logo that the drafts name."""
     calendar: BillingCalendar = IN_UTC
+    bills_ahead: bool = True
+    """Whether fees in advance are billed for the next period: not those of a member, who may have left by then."""
 
     def with_logo(self) -> "InvoiceDrafter":
         """Return a drafter that puts the current logo on its drafts; a preview needs none."""
@@ -181,6 +183,7 @@ class InvoiceDrafter:
         billed, parts, lines = BilledParts(self.books, self.documents, customer.customer_id), list[Part](), 0
         for member in members_of(self.books, customer, period):
             ports = views(self.books, self.documents, self.usage, billed, member, period)
+            ports["bills_ahead"] = not member.tag and member.billed_now
             try:
                 part = Part.of(member, draft(replace(self, **ports), member))
             except ParkCustomerError as error:
@@ -231,7 +234,9 @@ class InvoiceDrafter:
         self, customer: Customer, period: Period, version: str, currency: str = "", later: tuple[PriceBook, ...] = ()
     ) -> Terms:
         book, currency = self.price_books.get(version), currency or customer.profile.currency
-        return placed(Terms(book, customer.customer_id, currency, period, later), customer, period, self.calendar)
+        terms = Terms(book, customer.customer_id, currency, period, later)
+        before = not self.bills_ahead and _is_billed_ahead(customer, period)
+        return placed(replace(terms, billed_ahead=before), customer, period, self.calendar)
 
     def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
         said: dict[str, list[str]] = {}
@@ -246,10 +251,11 @@ class InvoiceDrafter:
 
         Who has no such fee is read no more for it. Whose months were closed in another order is never billed twice.
         """
+        if not self.bills_ahead:
+            return lines, []
         period, after = terms.period, period_after(customer.billing_cycles, terms.period)
         ahead = fees_in_advance(placed(terms, customer, after, self.calendar))
-        billed_ahead = bool(customer.fees_ahead) and Period.parse(customer.fees_ahead) >= period
-        if not ahead and not billed_ahead:
+        if not ahead and not _is_billed_ahead(customer, period):
             return lines, []
         since, months = period_before(customer.billing_cycles, period), history.months
         before = self._documents(month for of, month in months.items() if since <= of < period)
@@ -353,3 +359,8 @@ class InvoiceDrafter:
 
 def _with_sections(draft: Draft, found: Sequence[SectionContent]) -> Draft:
     return {**draft, "sections": [*found]} if found else draft
+
+
+def _is_billed_ahead(customer: Customer, period: Period) -> bool:
+    """Whether an invoice may have billed the fees of a period in advance."""
+    return bool(customer.fees_ahead) and Period.parse(customer.fees_ahead) >= period

@@ -34,7 +34,8 @@ class Member(NamedTuple):
     tag : str
         What its lines are marked with: the customer's id, empty for the payer itself.
     account : Customer
-        What it is priced as: the payer's account, with the member's id and late usage.
+        What it is priced as: the payer's account, with the member's id and late usage, and what its own invoices have
+        billed in advance.
     profile : Profile
         Its own.
     billed_now : bool
