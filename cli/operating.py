@@ -121,15 +121,17 @@ def start_retry(system: System, close: Close, chosen: Chosen, by: str, reason: s
 
 
 class Grant(NamedTuple):
-    """Credit to be granted; `expires` is the end of its last day."""
+    """Credit to be granted; `expires` is the end of its last day, `skus` are what it pays for, if not everything."""
 
     amount: Money
     kind: GrantKind
     expires: datetime | None
+    skus: tuple[str, ...] = ()
 
     def in_words(self) -> str:
-        """Say what it is: `12.00 USD of goodwill credit, valid until 2027-03-31`."""
-        return f"{self.amount} of {self.kind} credit{until(self.expires)}"
+        """Say what it is: `12.00 USD of goodwill credit for vm, valid until 2027-03-31`."""
+        of = f" for {', '.join(self.skus)}" if self.skus else ""
+        return f"{self.amount} of {self.kind} credit{of}{until(self.expires)}"
 
 
 def grant_credit(system: System, customer: Customer, grant: Grant, reason: str, by: str) -> Customer:
@@ -143,7 +145,7 @@ def grant_credit(system: System, customer: Customer, grant: Grant, reason: str, 
     reason = check_reason(reason, "a reason is needed: it is shown in the customer's history")
     with acting_on(system, "credit.granted", customer, by, why=reason, after=grant.in_words()):
         cashier, name = system.use_cases.cashier, customer.customer_id
-        return cashier.credit(name, grant.amount, reason, grant.kind, grant.expires, by=by)
+        return cashier.credit(name, grant.amount, reason, grant.kind, grant.expires, skus=grant.skus, by=by)
 
 
 class Held(NamedTuple):

@@ -213,7 +213,8 @@ def owed_in_words(balance: Money) -> str:
 
 def _part_in_words(part: Part, currency: str) -> str:
     until = f", valid until {part.grant.last_day}" if part.grant.expires_at else ""
-    return f"{Money(part.minor, currency)} {part.grant.kind} of {part.grant.granted_at:%Y-%m-%d}{until}"
+    of = f" for {', '.join(part.grant.skus)}" if part.grant.skus else ""
+    return f"{Money(part.minor, currency)} {part.grant.kind} of {part.grant.granted_at:%Y-%m-%d}{of}{until}"
 
 
 def grants_as_json(found: Customer) -> list[dict[str, Any]]:
@@ -225,6 +226,7 @@ def grants_as_json(found: Customer) -> list[dict[str, Any]]:
             "granted_minor": grant.minor,
             "granted_at": grant.granted_at.isoformat(),
             "last_day": str(grant.last_day) if grant.last_day else None,
+            **({"skus": list(grant.skus)} if grant.skus else {}),
         }
         for grant, minor in found.grants
     ]

@@ -21,6 +21,7 @@ _CONCERNED: Mapping[Section, str] = {
     Section.COMMITMENT: "binding for",
     Section.TAX_CLASS: "applied to",
     Section.LIMIT: "set for",
+    Section.SETTING: "applied to",
 }
 _PLURALS = {Section.TAX_CLASS: "tax classes"}
 _SCALARS = (str, int, float)

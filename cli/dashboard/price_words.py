@@ -1,14 +1,19 @@
 """Prices, fees, discounts, commitments, limits and tax rates in words, as people read them."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.money import EXACT, exponent
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.cell import in_words
 from monthclose.domain.pricing.models import Flat, Graduated, Model, Package, Percentage, PerUnit, Tier, Volume
 from monthclose.domain.pricing.price import ALWAYS, Price
+from monthclose.domain.pricing.quantities import Rounding
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.term import Months, Schedule
+from monthclose.domain.pricing.transactions import PerTransaction
 from monthclose.domain.tax.tax_table import TaxRule
 
 _MEASURES = {
@@ -35,7 +40,8 @@ _BUCKETS = {
 def price_in_words(price: Price) -> list[str]:
     """Say what a SKU costs: a line for each thing there is to say."""
     free = f"{_plain(price.free)} {price.unit} free".replace("  ", " ") if price.free else ""
-    said = (*_of_model(price.model, price.unit, price.currency), free, _measured(price), _carried(price), *_cell(price))
+    model = _of_model(price.model, price.unit, price.currency)
+    said = (*model, *_of_rule(price), free, _measured(price), _carried(price), *_cell(price))
     return [line for line in said if line]
 
 
@@ -58,22 +64,66 @@ def _cell(price: Price) -> list[str]:
 
 
 def _of_model(model: Model, unit: str, currency: str) -> list[str]:
-    per = f"per {unit}" if unit else "per unit"
+    per = f"per {unit or 'unit'}"
     match model:
         case PerUnit():
             return [f"{amount(model.unit_price, currency)} {per}", *_caps(model, currency)]
         case Graduated() | Volume():
-            tiers = [f"{_tier(tier, unit)}: {_tier_price(tier, per, currency)}" for tier in model.tiers]
+            tiers = [f"{_tier(tier, unit)}: {_tier_price(tier, unit, currency)}" for tier in model.tiers]
             whole = ["the whole quantity at the price of the tier that it reaches"]
-            return [*tiers, *(whole if isinstance(model, Volume) else [])]
+            return [*tiers, *(whole if isinstance(model, Volume) else []), *_choices(model)]
         case Package():
-            size = f"{_plain(model.size)} {unit}".strip()
-            return [f"{amount(model.package_price, currency)} per started {size}"]
+            return [_package(model.package_price, model.size, unit, currency, whole=model.whole_packages)]
         case Flat():
             return [f"{amount(model.monthly_fee, currency)} a month each"]
-        case Percentage():
-            return [f"{_plain(model.percent)}% of the amount"]
+        case Percentage() | PerTransaction():
+            return list(_percentage(model, currency))
     return [model.name]
+
+
+def _percentage(model: Percentage | PerTransaction, currency: str) -> Iterator[str]:
+    if isinstance(model, Percentage):
+        yield f"{_plain(model.percent)}% of the amount"
+        return
+    yield f"{_plain(model.percent)}% of each transaction"
+    if model.fixed_fee:
+        yield f"and {amount(model.fixed_fee, currency)} for each"
+    if model.minimum_fee is not None:
+        yield f"at least {amount(model.minimum_fee, currency)} each"
+    if model.maximum_fee is not None:
+        yield f"at most {amount(model.maximum_fee, currency)} each"
+    if model.free_transactions is not None:
+        yield f"the first {model.free_transactions:,} free"
+    if model.free_amount is not None:
+        yield f"the first {amount(model.free_amount, currency)} free"
+
+
+def _package(price: Decimal, size: Decimal, unit: str, currency: str, *, whole: bool) -> str:
+    return f"{amount(price, currency)} per {'whole' if whole else 'started'} {_plain(size)} {unit}".strip()
+
+
+def _choices(model: Graduated | Volume) -> Iterator[str]:
+    if model.prorated:
+        yield "for the units held at a time, by the time that they are held"
+    if model.flat_at_zero:
+        yield "the first tier also if nothing is used"
+
+
+def _of_rule(price: Price) -> Iterator[str]:
+    """Say what is made of the quantity before it is priced."""
+    rule = price.rule
+    if rule is None:
+        return
+    each = "each event" if rule.each_event else "the quantity"
+    if rule.divide_by is not None:
+        yield f"{each} divided by {_plain(rule.divide_by)}"
+    if rule.multiply_by is not None:
+        yield f"{each} multiplied by {_plain(rule.multiply_by)}"
+    if rule.rounding:
+        how = "to the nearest" if rule.rounding is Rounding.NEAREST else f"{rule.rounding} to a"
+        yield f"{each} rounded {how} multiple of {_plain(rule.multiple)}"
+    if rule.minimum:
+        yield f"{each} at least {_plain(rule.minimum)}"
 
 
 def _caps(model: PerUnit, currency: str) -> list[str]:
@@ -88,9 +138,11 @@ def _tier(tier: Tier, unit: str) -> str:
     return f"{_plain(tier.start)} to {_plain(tier.up_to)} {unit}".strip()
 
 
-def _tier_price(tier: Tier, per: str, currency: str) -> str:
+def _tier_price(tier: Tier, unit: str, currency: str) -> str:
     flat = f", and {amount(tier.flat, currency)} once begun" if tier.flat else ""
-    return f"{amount(tier.unit_price, currency)} {per}{flat}"
+    if tier.package_size is not None:
+        return _package(tier.unit_price, tier.package_size, unit, currency, whole=tier.whole_packages) + flat
+    return f"{amount(tier.unit_price, currency)} per {unit or 'unit'}{flat}"
 
 
 def fee_in_words(fee: Fee) -> str:
@@ -125,9 +177,9 @@ def _each(schedule: Schedule) -> str:
     return f"a {schedule.length}{' of the calendar' if schedule.calendar else ''}"
 
 
-def schedule_in_words(schedule: Schedule) -> str:
+def schedule_in_words(schedule: Schedule, calendar: BillingCalendar) -> str:
     """Say when something holds that may begin or end within a month; nothing if it always does."""
-    return " ".join(filter(None, (months_in_words(schedule.months), valid_in_words(schedule.valid))))
+    return " ".join(filter(None, (months_in_words(schedule.months), valid_in_words(schedule.valid, calendar))))
 
 
 def rule_in_words(rule: TaxRule) -> str:
@@ -142,10 +194,14 @@ def amount(number: Decimal, currency: str) -> str:
     return f"{number:,.{digits}f}"
 
 
-def valid_in_words(window: Window) -> str:
-    """Say when something holds; nothing if it always does."""
-    begins = f"from {window.start:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if window.start > ALWAYS.start else ""
-    ends = f"until {window.end:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if window.end < ALWAYS.end else ""
+def valid_in_words(window: Window, calendar: BillingCalendar) -> str:
+    """Say when something holds, by the company's clocks; nothing if it always does."""
+
+    def at(time: datetime) -> str:
+        return f"{calendar.local(time):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+
+    begins = f"from {at(window.start)}" if window.start > ALWAYS.start else ""
+    ends = f"until {at(window.end)}" if window.end < ALWAYS.end else ""
     return " ".join(filter(None, (begins, ends)))
 
 

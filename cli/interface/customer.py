@@ -125,12 +125,17 @@ def credit(
         options.CreditKind, typer.Option(help="Promotional credit is used up before goodwill credit.")
     ] = options.CreditKind.GOODWILL,
     until: options.Until = None,
+    sku: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SKU", help="Only for this SKU's usage and its tax. Repeat it for more."),
+    ] = None,
     by: options.By = "",
     in_json: options.InJson = False,
 ) -> None:
     """Grant a customer promotional or goodwill credit; for a credit note, use `invoice credit`.
 
-    It covers open invoices, oldest first, then future months. No invoice is changed.
+    It covers open invoices, oldest first, then future months. No invoice is changed. With --sku it pays for those SKUs
+    only, on the invoices that are issued from now on.
     """
 
 

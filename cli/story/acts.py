@@ -136,7 +136,7 @@ class Acts:
         day = _days_after(self.first)(44).date().isoformat()
         [customer] = self.cast.rewarded
         why = "welcome offer"
-        accounts.credit(self.ctx, customer, "300", why, CreditKind.PROMOTIONAL, day, "demo", in_json=False)
+        accounts.credit(self.ctx, customer, "300", why, CreditKind.PROMOTIONAL, day, None, "demo", in_json=False)
 
     def _lapsed(self, period: Period) -> str:
         """Say how much of the promotional credit was not used in time."""

@@ -45,6 +45,9 @@ class UsageEvent:
         The event that corrected this one, and when; it stays stored, for what was billed before.
     attributes : tuple
         What prices may tell apart: a region, a tier; see `Attributes`.
+    returned_at : datetime or None
+        For a return: when it came back. Its `time` is when what came back was used, as it is credited at the price
+        that it was billed at.
     """
 
     event_id: str
@@ -60,6 +63,7 @@ class UsageEvent:
     replaced_by: str = ""
     replaced_at: datetime | None = None
     attributes: Attributes = ()
+    returned_at: datetime | None = None
 
     @property
     def key(self) -> EventKey:
@@ -86,6 +90,7 @@ def _said(event: UsageEvent) -> tuple[object, ...]:
         event.resource,
         event.replaces,
         event.attributes,
+        event.returned_at,
     )
 
 

@@ -163,6 +163,16 @@ def test_the_story_shows_what_was_paid_by_hand(monthclose: Command) -> None:
     assert "by hand, 2026-10.2/acme: charging → paid: 100.00 USD collected" in texts
 
 
+def test_credit_may_be_for_named_skus_and_the_customer_s_page_shows_them(monthclose: Command) -> None:
+    granted = ("--amount", "120", "--reason", "the trial", "--sku", "disk", "--sku", "backup")
+    told = monthclose("credit", "acme", *granted).stdout
+    assert "120.00 USD of goodwill credit granted for disk, backup; 20.00 USD of credit" in told
+    assert [g["skus"] for g in monthclose.json("customer", "acme", "--json")["grants"]] == [["disk", "backup"]]
+    assert "120.00 USD goodwill of 2026-11-01 for disk, backup" in monthclose("customer", "acme").stdout
+    monthclose("pay", "acme")  # it does not pay for what is open
+    assert monthclose.json("customer", "acme", "--json")["receivable_minor"] == 0
+
+
 def test_credit_may_have_a_kind_and_a_last_day_and_the_customer_s_page_shows_it(monthclose: Command) -> None:
     granted = ("--amount", "120", "--reason", "welcome", "--kind", "promotional", "--until", "2027-01-31")
     told = monthclose("credit", "acme", *granted).stdout

@@ -47,6 +47,24 @@ STEPS: tuple[Step, ...] = (
     _amounts(kind="tier", **{"from": "0"}, up_to="1000", quantity="1000", unit_price="0.01"),
     _amounts(kind="tier", **{"from": "1000"}, up_to="any", quantity="5", unit_price="0.01", flat="3"),
     _amounts(kind="packages", quantity="5", size="2", package_price="3"),
+    _amounts(kind="whole_packages", quantity="5", size="2", package_price="3"),
+    *(
+        _amounts(kind=kind, **{"from": "0"}, up_to="10", quantity="5", size="2", package_price="3")
+        for kind in ("tier_packages", "tier_whole_packages")
+    ),
+    _amounts(kind="held", quantity="12.5"),
+    _amounts(kind="divided", measured="1000", divided_by="1024", quantity="12.5"),
+    _amounts(kind="multiplied", measured="1000", multiplied_by="2", quantity="2000"),
+    *(
+        _amounts(kind=kind, measured="12.5", multiple="5", quantity="15")
+        for kind in ("rounded_up", "rounded_down", "rounded_nearest")
+    ),
+    _amounts(kind="each_event", multiple="5", minimum="10", quantity="15"),
+    _amounts(kind="minimum", measured="2", minimum="5"),
+    _amounts(kind="free_transactions", count="3", of="400"),
+    _amounts(kind="transactions", percent="1.2", of="500", count="2", fixed_fee="0.1"),
+    _amounts(kind="transactions_at_minimum", count="3", fee="0.5"),
+    _amounts(kind="transactions_at_maximum", count="1", fee="5"),
     *(
         _amounts(kind="prorated", fee="10", seconds=str(seconds), of_seconds=str(_MONTH))
         for seconds in (_DAY, 3600, 60, 1)
@@ -65,6 +83,7 @@ STEPS: tuple[Step, ...] = (
     _amounts(kind="maximum_part", limit="80", reached="87.5", off="2.5"),
     _amounts(kind="term_maximum_part", limit="80", reached="87.5", off="2.5", **_TERM),
     _amounts(kind="priced_again", value="12.5", period="2026-09"),
+    _amounts(kind="fee_due", value="12.5", period="2026-09"),
     _amounts(kind="billed", value="12.5", invoice="INV-00000007"),
     _amounts(kind="carried", value="12.5", period="earlier months"),
     _amounts(kind="tax_share", share="12.5"),

@@ -61,6 +61,7 @@ def _event(item: UsageItem, customer_id: str) -> UsageEvent:
         replaced_by=item.replaced_by or "",
         replaced_at=_time(item.replaced_at),
         attributes=tuple(sorted(json.loads(item.attributes).items())) if item.attributes else (),
+        returned_at=_time(item.returned_at),
     )
 
 
@@ -79,6 +80,7 @@ def _item(event: UsageEvent) -> UsageItem:
         replaced_by=event.replaced_by or None,
         replaced_at=_text(event.replaced_at),
         attributes=json.dumps(dict(event.attributes), ensure_ascii=False) if event.attributes else None,
+        returned_at=_text(event.returned_at),
     )
 
 

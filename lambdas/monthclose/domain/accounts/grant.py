@@ -1,14 +1,16 @@
 """Credit grants: parts of a customer's credit that have conditions, and which of them is used first.
 
 Promotional credit is used before credit that was paid for: the customer keeps what they paid for as long as there is
-something else. Of one kind the soonest to expire goes first, so that as little as possible is lost; of those that
+something else. Of one kind that for named SKUs goes first, for the fewer SKUs the earlier: nothing else can be paid
+with it. Then the soonest to expire goes first, so that as little as possible is lost; of those that
 expire together, or never, the oldest. A grant is good for the invoices of the months that end before it expires: one
 "until 31 October" still pays October's, which is written in November.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -44,6 +46,8 @@ class Grant:
         How much it was, in minor units of the account's currency.
     expires_at : datetime or None
         From then on it is gone; None: never.
+    skus : tuple of str
+        The SKUs whose usage it pays for, with their taxes, on invoices that are issued from now on; empty: everything.
     """
 
     grant_id: str
@@ -51,6 +55,7 @@ class Grant:
     minor: int
     granted_at: datetime
     expires_at: datetime | None = None
+    skus: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.minor <= 0:
@@ -62,9 +67,10 @@ class Grant:
         return last_day(self.expires_at) if self.expires_at else None
 
     @property
-    def order(self) -> tuple[int, datetime, datetime, str]:
+    def order(self) -> tuple[int, float, datetime, datetime, str]:
         """What orders grants by when they are used; no two grants of an account have the same."""
-        return (self.kind.order, self.expires_at or _NEVER, self.granted_at, self.grant_id)
+        width = len(self.skus) or math.inf
+        return (self.kind.order, width, self.expires_at or _NEVER, self.granted_at, self.grant_id)
 
     def is_good_on(self, day: date) -> bool:
         """Whether it had not expired before a day (UTC)."""
@@ -110,6 +116,35 @@ def merged(*parts: Part) -> Parts:
         if sums[grant] > grant.minor:
             raise ValueError(f"grant {grant.grant_id} is for {grant.minor}, so it cannot be {sums[grant]}")
     return tuple(Part(grant, sums[grant]) for grant in sorted(sums, key=lambda grant: grant.order) if sums[grant])
+
+
+type Payable = Mapping[str, int]
+"""What an invoice's SKUs come to, taxes included: minor units."""
+
+
+def pay(parts: Iterable[Part], minor: int, payable: Payable) -> tuple[Parts, Parts]:
+    """Pay an amount with parts in their order, as far as they go; returns what is left of them, and what was taken.
+
+    A part that is for named SKUs pays for what they come to, and no more.
+
+    Raises
+    ------
+    ValueError
+        The amount is negative.
+    """
+    if minor < 0:
+        raise ValueError(f"{minor} cannot be covered by credit")
+    kept, taken, due = list[Part](), list[Part](), dict(payable)
+    for grant, available in parts:
+        used = 0
+        for sku in grant.skus or ("",):
+            own = min(available - used, minor, due.get(sku, 0) if sku else minor)
+            if sku:
+                due[sku] = due.get(sku, 0) - own
+            used, minor = used + own, minor - own
+        kept.append(Part(grant, available - used))
+        taken.append(Part(grant, used))
+    return merged(*kept), merged(*taken)
 
 
 def take(parts: Iterable[Part], minor: int) -> tuple[Parts, Parts]:

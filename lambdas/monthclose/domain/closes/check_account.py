@@ -119,7 +119,7 @@ def _check_hold(tally: Tally, seen: SeenAccount) -> None:
 
 
 def _held_wrongly(account: Customer, months: Mapping[Period, CustomerMonth]) -> str:
-    if account.receivable_minor <= account.credit_minor:
+    if account.owed.minor <= 0:
         return "they owe nothing"
     open_months = [month for month in months.values() if any(invoice.open for invoice in month.invoices)]
     if not any(_was_refused(month) for month in open_months):

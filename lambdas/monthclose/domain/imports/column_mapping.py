@@ -43,7 +43,7 @@ CUSTOMERS = FileSchema(
     "customers",
     ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
     (
-        *("country", "payment_customer", "region", "tax_id", "address", "language"),
+        *("country", "payment_customer", "region", "tax_id", "address", "language", "billing_day", "time_zone"),
         *("invoice_emails", "dunning_emails", "contact", "purchase_order", "cost_centre", "payer"),
     ),
 )
@@ -51,11 +51,13 @@ PRICES = FileSchema("prices", ("sku", "currency", "unit_price"), ("unit", "descr
 USAGE = FileSchema(
     "usage",
     ("customer_id", "sku", "quantity", "time"),
-    ("event_id", "unit_price", "description", "resource", "replaces", "currency", FIELD),
+    ("event_id", "unit_price", "description", "resource", "replaces", "used_at", "currency", FIELD),
     PREFIX,
 )
 NUMBERS = ("quantity", "unit_price")
 """The fields that are numbers, in whatever kind of file."""
+TIMES = ("time", "used_at")
+"""The fields that are times."""
 
 
 class LayoutError(UserMistakeError):
@@ -198,10 +200,17 @@ class ColumnMapping:
             for name in NUMBERS:
                 if name in values:
                     values[name] = _with_point(values[name], name)
-        if (self.time_format or self.time_zone) and "time" in values:
-            time = read_time(values["time"], self.time_format, self.time_zone, self.decimal or POINT)
-            values["time"] = time.isoformat()
+        if self.time_format or self.time_zone:
+            for name in TIMES:
+                if name in values:
+                    values[name] = self._in_iso(values[name], name)
         return values
+
+    def _in_iso(self, value: str, name: str) -> str:
+        try:
+            return read_time(value, self.time_format, self.time_zone, self.decimal or POINT).isoformat()
+        except UserMistakeError as error:
+            raise UserMistakeError(str(error).replace("time", name, 1)) from None
 
 
 def check_fields(schema: FileSchema, options: FileOptions) -> None:

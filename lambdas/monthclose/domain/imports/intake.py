@@ -7,9 +7,10 @@ can be counted by it. Cells are text; spaces around them don't count. Ids are op
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from monthclose.domain.accounts.addresses import MOST_ADDRESSES, split_addresses
@@ -19,6 +20,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.times import parse_time
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
+from monthclose.domain.period import billing_day_text, read_billing_day
 from monthclose.domain.pricing import Price
 from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_decimal
 from monthclose.domain.usage import UsageEvent
@@ -123,8 +125,20 @@ type CheckTaxId = Callable[[str, str], str]
 """Given a country and a tax id, returns it as it is written plainly, or raises `UserMistakeError`."""
 
 
-def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[str, Profile]:
+def read_customer(
+    fields: Mapping[str, str],
+    check_tax_id: CheckTaxId,
+    billing_days: Collection[int] = (1,),
+    time_zones: Collection[str] = (),
+) -> tuple[str, Profile]:
     """Read a customer's id and profile.
+
+    Parameters
+    ----------
+    billing_days : collection of int
+        Those that there are closes for.
+    time_zones : collection of str
+        Those that a customer may have instead of the company's.
 
     Raises
     ------
@@ -149,6 +163,8 @@ def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),
         language=_language(fields.get("language", "")),
+        billing_day=_billing_day(fields.get("billing_day", ""), billing_days),
+        time_zone=_time_zone(fields.get("time_zone", ""), time_zones),
         invoice_emails=_emails(fields, "invoice_emails"),
         dunning_emails=_emails(fields, "dunning_emails"),
         contact=_line(fields.get("contact", ""), "contact"),
@@ -181,8 +197,10 @@ def read_price(fields: Mapping[str, str]) -> Price:
 def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = None) -> UsageEvent:
     """Read a usage event; `event_id` is for rows that bring none, `span` the times that can be.
 
-    A correction is a negative quantity. A negative unit price is rejected: with it, the sign of a line could come
-    from either side, and upstream systems use it for things that are not usage (adjusted debts).
+    A correction is a negative quantity. A return is one, too, that says in `used_at` when what comes back was used: it
+    belongs to that time, and so to the price and the month that it was billed with. A negative unit price is rejected:
+    with it, the sign of a line could come from either side, and upstream systems use it for things that are not usage
+    (adjusted debts).
 
     Raises
     ------
@@ -194,23 +212,44 @@ def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = Non
     unit_price = parse_decimal(price_text, "unit_price") if price_text else None
     if unit_price is not None and unit_price < 0:
         raise UserMistakeError("unit_price is negative")
-    time = parse_time(_given(fields, "time"))
-    if span and time > span.newest:
-        raise UserMistakeError("time is in the future")
-    if span and time < span.oldest:
-        raise UserMistakeError("time is too long ago")
+    quantity = parse_decimal(_given(fields, "quantity"), "quantity")
+    time = _within(span, parse_time(_given(fields, "time")), "time")
+    used_at = fields.get("used_at", "")
+    used = _within(span, _used_at(used_at, time, quantity), "used_at") if used_at else time
     return UsageEvent(
         event_id=check_key(fields.get("event_id", "") or event_id, "event_id"),
         customer_id=customer_id,
         sku=check_key(fields.get("sku", ""), "sku"),
-        quantity=parse_decimal(_given(fields, "quantity"), "quantity"),
-        time=time,
+        quantity=quantity,
+        time=used,
         unit_price=unit_price,
         resource=_optional_key(fields, "resource"),
         replaces=_optional_key(fields, "replaces"),
         description=check_text(fields.get("description", ""), "description"),
         attributes=read_attributes(fields),
+        returned_at=time if used_at else None,
     )
+
+
+def _within(span: Span | None, time: datetime, name: str) -> datetime:
+    if span and time > span.newest:
+        raise UserMistakeError(f"{name} is in the future")
+    if span and time < span.oldest:
+        raise UserMistakeError(f"{name} is too long ago")
+    return time
+
+
+def _used_at(text: str, time: datetime, quantity: Decimal) -> datetime:
+    """Read when what is returned was used."""
+    try:
+        used_at = parse_time(text)
+    except UserMistakeError as error:
+        raise UserMistakeError(str(error).replace("time", "used_at", 1)) from None
+    if quantity >= 0:
+        raise UserMistakeError("used_at is for returns, whose quantity is negative")
+    if used_at > time:
+        raise UserMistakeError("used_at is after time: it is when what is returned was used")
+    return used_at
 
 
 def unpacked_name(file_name: str) -> str:
@@ -246,6 +285,13 @@ def _currency(fields: Mapping[str, str]) -> str:
     if currency not in EXPONENT_BY_CURRENCY:
         raise UserMistakeError("currency is not an ISO 4217 code")
     return currency
+
+
+def _billing_day(text: str, billing_days: Collection[int]) -> int:
+    day = read_billing_day(text) if text else 1
+    if day not in billing_days:
+        raise UserMistakeError(f"billing_day {billing_day_text(day)} is not in the setting billing_days")
+    return day
 
 
 def _email(text: str) -> str:
@@ -287,6 +333,13 @@ def _language(text: str) -> str:
     if tag and not _LANGUAGE.fullmatch(tag):
         raise UserMistakeError("language is not a tag like de or pt-BR (ISO 639)")
     return tag
+
+
+def _time_zone(text: str, known: Collection[str]) -> str:
+    """Read a time zone: the close waits until a month is over in all that the settings list."""
+    if text and text not in known:
+        raise UserMistakeError("time_zone is not one of the setting customer_time_zones")
+    return text
 
 
 def _line(text: str, what: str) -> str:

@@ -15,6 +15,7 @@ from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
+from monthclose.domain.invoices.payable import payable_by_sku
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import check_minor
 from monthclose.domain.period import Period, day_in_words
@@ -98,7 +99,8 @@ def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, 
     """Say how much of the total the customer's credit covers."""
     if customer.currency != document.currency or document.total_minor <= 0:
         return ()
-    _, used, parts = credit.use(customer, document.total_minor, document.period)
+    payable = payable_by_sku(document) if customer.has_bound_credit else None
+    _, used, parts = credit.use(customer, document.total_minor, document.period, payable)
     own = used - sum_minor(parts)
     granted = [Deduction(_described(part.grant), -part.minor) for part in parts]
     return (*granted, *((Deduction(OWN_CREDIT.format(day=day_in_words(document.issued_on)), -own),) if own else ()))

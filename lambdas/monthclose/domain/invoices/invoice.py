@@ -11,7 +11,7 @@ from datetime import date
 
 from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.accounts.grant import Parts, merged
+from monthclose.domain.accounts.grant import Parts, Payable, merged
 from monthclose.domain.accounts.ledger import Account, Leg, entry_legs
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
@@ -89,8 +89,13 @@ type Booking = tuple[Invoice, Customer, tuple[Leg, ...]]
 """The invoice and the account afterwards, and the legs of the ledger entry."""
 
 
-def issue(invoice: Invoice, customer: Customer) -> Booking:
+def issue(invoice: Invoice, customer: Customer, payable: Payable | None = None) -> Booking:
     """Book a new invoice on the customer's account, using up their credit first.
+
+    Parameters
+    ----------
+    payable : Payable or None
+        What credit for named SKUs may pay for (see `payable`).
 
     Raises
     ------
@@ -105,7 +110,7 @@ def issue(invoice: Invoice, customer: Customer) -> Booking:
     if total < 0:  # we owe them: credit for the months to come
         after = replace(credit.add(customer, -total), last_invoiced_minor=0)
         return invoice, after, entry_legs({Account.CREDIT: total, **earned})
-    customer, used, grants = credit.use(customer, total, invoice.period)
+    customer, used, grants = credit.use(customer, total, invoice.period, payable)
     legs = entry_legs({Account.RECEIVABLE: total - used, Account.CREDIT: used, **earned})
     receivable = customer.receivable_minor + total - used
     after = replace(customer, receivable_minor=receivable, last_invoiced_minor=total)

@@ -24,7 +24,8 @@ class InvoicingPolicy:
     minimum_minor : mapping
         By currency, and `default`, in minor units: a smaller amount is carried to the next month instead.
     zero_invoices : bool
-        Whether a month that comes to nothing (all of it free, say) has an invoice. One without usage never has.
+        Whether a month that comes to nothing (all of it free, say) has an invoice. One without usage never has; one
+        that bills fees in advance always has, as the next invoice must know.
     """
 
     minimum_minor: Mapping[str, int] = field(default_factory=dict)
@@ -33,7 +34,7 @@ class InvoicingPolicy:
     def invoices(self, draft: Draft) -> bool:
         """Whether a draft becomes an invoice now."""
         if not draft["total_minor"]:
-            return self.zero_invoices and bool(draft["lines"])
+            return bool(draft["lines"]) and (self.zero_invoices or bool(draft.get("fees_ahead")))
         return not self.carries(draft)
 
     def carries(self, draft: Draft) -> bool:
@@ -105,7 +106,12 @@ def account_after(customer: Customer, draft: Draft) -> Customer:
         carried_minor=customer.carried_minor - sum(line["amount_minor"] for line in taken),
         carried_by_class=_plus(customer.carried_by_class, taken, -1),
         sized_in=_sized_in(customer, draft),
+        fees_ahead=max(customer.fees_ahead, draft.get("fees_ahead", ""), key=_place),
     )
+
+
+def _place(period: str) -> tuple[Period, ...]:
+    return (Period.parse(period),) if period else ()
 
 
 def _sized_in(customer: Customer, draft: Draft) -> str:

@@ -8,24 +8,26 @@ opened the other.
 from dataclasses import replace
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.accounts.grant import sum_minor
+from monthclose.domain.accounts.grant import Payable, sum_minor
 from monthclose.domain.invoices.invoice import Booking, Invoice, issue
 
 
-def take_its_place(invoice: Invoice, customer: Customer, held_minor: int) -> Booking:
+def take_its_place(invoice: Invoice, customer: Customer, held_minor: int, payable: Payable | None = None) -> Booking:
     """Book an invoice in place of one that has been credited in full.
 
     Parameters
     ----------
     held_minor : int
         What the month's payments hold of the providers' money, in minor units.
+    payable : Payable or None
+        What credit for named SKUs may pay for.
 
     Raises
     ------
     ValueError
         The account has amounts in another currency.
     """
-    issued, account, legs = issue(invoice, customer)
+    issued, account, legs = issue(invoice, customer, payable)
     own_money = issued.credited_minor - sum_minor(issued.grants_used)
     collected = min(own_money, held_minor)
     settled = replace(issued, collected_minor=collected, credited_minor=issued.credited_minor - collected)

@@ -8,21 +8,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 from typing import Protocol
 
+from monthclose.domain.calendar import PLAIN, midnight
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.cell import in_words, names_of
+from monthclose.domain.pricing.discounting import Discounting
 from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import Price, laid_over, overlap, without
+from monthclose.domain.pricing.price import Price, laid_over, month_seconds, overlap, without
 from monthclose.domain.pricing.scope import Scope
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
-from monthclose.domain.pricing.term import Length, Term
+from monthclose.domain.pricing.term import Instants, Length, Term
 from monthclose.domain.usage import Attributes
 
 
@@ -36,6 +40,7 @@ class PriceBook:
     commitments: tuple[Commitment, ...] = ()
     tax_classes: tuple[TaxClass, ...] = ()
     limits: tuple[Limit, ...] = ()
+    discounting: Discounting = field(default_factory=Discounting)
 
     @classmethod
     def of(cls, prices: Iterable[Price]) -> PriceBook:
@@ -58,6 +63,7 @@ class PriceBook:
             commitments=_replaced(self.commitments, additions.commitments),
             tax_classes=merged_classes(self.tax_classes, additions.tax_classes),
             limits=_replaced(self.limits, additions.limits),
+            discounting=self.discounting.merged(additions.discounting),
         )
 
     def filled_in(self, price: Price) -> Price:
@@ -73,7 +79,7 @@ class PriceBook:
             tax_class=price.tax_class or before[-1].tax_class,
         )
 
-    def content(self) -> Mapping[str, list[Content]]:
+    def content(self) -> Mapping[str, list[Content] | Content]:
         """The book as in its file."""
         sections: dict[str, Iterable[_Entry]] = {
             "prices": self.prices,
@@ -83,13 +89,15 @@ class PriceBook:
             "tax_classes": self.tax_classes,
             "limits": self.limits,
         }
-        return {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
+        lists = {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
+        settings = self.discounting.content()
+        return {**lists, "settings": settings} if settings else lists
 
     @cached_property
     def version(self) -> str:
         """Content hash: two books that say the same have the same version. The order of discounts is part of it."""
-        content = {name: list(entries) for name, entries in self.content().items()}
-        content["prices"] = sorted(content.get("prices", []), key=lambda entry: json.dumps(entry, sort_keys=True))
+        prices = sorted((price.content() for price in self.prices), key=lambda entry: json.dumps(entry, sort_keys=True))
+        content = {**self.content(), "prices": prices}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @cached_property
@@ -97,6 +105,11 @@ class PriceBook:
         """The prices by what they price, oldest first."""
         found = _by_identity(self.prices)
         return {identity: tuple(sorted(prices, key=lambda p: p.valid)) for identity, prices in found.items()}
+
+    @cached_property
+    def due_unused(self) -> tuple[str, ...]:
+        """The SKUs that have a price of which something is due even from those who use nothing."""
+        return tuple(sorted({price.sku for price in self.prices if price.due_unused}))
 
     @cached_property
     def carried(self) -> frozenset[str]:
@@ -165,6 +178,12 @@ class Terms:
         a SKU, and nowhere else.
     earlier : EarlierMonths
         What the earlier months of terms have billed: see `reaches_back_to`.
+    within : Window or None
+        What of the period is billed with it, where that is not all of it in UTC.
+    whole : Window or None
+        All of the period, by the same clocks: monthly amounts are for that, and a shortened period has a part of them.
+    zone : str
+        The time zone that days and hours are counted in.
     """
 
     book: PriceBook
@@ -173,15 +192,38 @@ class Terms:
     period: Period
     later: tuple[PriceBook, ...] = ()
     earlier: EarlierMonths = field(default_factory=EarlierMonths)
+    within: Window | None = None
+    whole: Window | None = None
+    zone: str = PLAIN
 
     @property
     def window(self) -> Window:
         """The month."""
-        return self.window_of(self.period)
+        return self.within or self.whole_of(self.period)
 
     def window_of(self, period: Period) -> Window:
-        """A month's instants for the customer."""
-        return Window(period.start, period.end)
+        """A month's instants for the customer: what of it is billed with it."""
+        return self.window if period == self.period else self.whole_of(period)
+
+    def whole_of(self, period: Period) -> Window:
+        """A month's instants, whether or not all of it is billed with it."""
+        if self.whole and period == self.period:
+            return self.whole
+        return Window(midnight(period.first_day, self.zone), midnight(period.end_day, self.zone))
+
+    @property
+    def instants(self) -> tuple[Period, Instants, Instants]:
+        """What `Schedule.term` needs to know."""
+        return self.period, self.window_of, self.whole_of
+
+    @property
+    def month(self) -> Window:
+        """All of the period, of which `window` may be a part."""
+        return self.whole_of(self.period)
+
+    def prorated(self, amount: Decimal) -> Fraction:
+        """Take the part of an amount for a month that falls to a shortened period, by the second."""
+        return Fraction(amount) * month_seconds(self.window) / month_seconds(self.month)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.
@@ -190,6 +232,10 @@ class Terms:
         at the same time, the narrowest that matches an event counts (see `cell`).
         """
         return self._in(self.book, sku)
+
+    def due_unused(self) -> list[str]:
+        """Find the SKUs of which something is due even if the customer uses nothing."""
+        return [sku for sku in self.book.due_unused if any(price.due_unused for price in self.prices(sku))]
 
     def ranked(self, sku: str) -> list[Price]:
         """Find the same prices, in another order: of several that match an event, the last one counts."""
@@ -279,9 +325,9 @@ class Terms:
         return [(fee, part) for fee, part in parts if part]
 
     def discounts(self) -> list[Discount]:
-        """The discounts that hold, those by SKU before those on the whole invoice, each in the book's order."""
+        """The discounts that hold, in the order in which they are taken off."""
         holding = [d for d in self.book.discounts if d.concerns(self.customer_id, self.currency, self.period)]
-        return sorted(holding, key=lambda discount: not discount.skus)
+        return self.book.discounting.in_order(holding)
 
     def commitments(self) -> list[Commitment]:
         """The commitments that hold."""
@@ -296,18 +342,21 @@ class Terms:
         return [one for one in mine if one.schedule.holds_in(self.period, self.window_of)]
 
     @property
-    def reaches_back_to(self) -> Period:
-        """The first month of the terms that the month belongs to: what was billed since then counts; often itself."""
-        return min((term.first for term in self._long_terms()), default=self.period)
+    def reaches_back_to(self) -> Period | None:
+        """The first month of the terms that the month belongs to, since when all that was billed counts.
+
+        None: no maximum or minimum is for more than a month. It may be the month itself.
+        """
+        return min((term.first for term in self._long_terms()), default=None)
 
     @property
     def reaches_on_to(self) -> Period:
-        """The last month of those terms: what is billed now counts until then."""
+        """The last month of those terms: what is billed now counts until then. Often the month itself."""
         return max((term.last for term in self._long_terms()), default=self.period)
 
     def _long_terms(self) -> Iterator[Term]:
         for one in self._holding(self.book.beyond_a_month):
-            yield one.schedule.term(self.period, self.window_of)
+            yield one.schedule.term(*self.instants)
 
 
 def _rank(price: Price) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ class Section(StrEnum):
     COMMITMENT = "commitment"
     TAX_CLASS = "tax class"
     LIMIT = "limit"
+    SETTING = "setting"
 
 
 class What(StrEnum):
@@ -82,7 +83,7 @@ def book_changes(before: PriceBook, after: PriceBook) -> tuple[EntryChange, ...]
         (Section.LIMIT, before.limits, after.limits),
     )
     found = [change for section, was, is_now in specials for change in _specials(section, was, is_now)]
-    return (*found, *_classes(before, after), *_together(_prices(before, after)))
+    return (*found, *_settings(before, after), *_classes(before, after), *_together(_prices(before, after)))
 
 
 type _Special = Fee | Discount | Commitment | Limit
@@ -106,6 +107,13 @@ def _specials(section: Section, before: Iterable[_Special], after: Iterable[_Spe
             contents,
             [entry.content()],
         )
+
+
+def _settings(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:
+    was, is_now = before.discounting.content(), after.discounting.content()
+    if was != is_now:
+        what = What.CHANGED if was else What.NEW
+        yield EntryChange(Section.SETTING, "discounts", "", what, (), (), "", [was], [is_now])
 
 
 def _classes(before: PriceBook, after: PriceBook) -> Iterator[EntryChange]:

@@ -22,7 +22,10 @@ type _Numbers = Mapping[str, Fraction]
 
 _TEXTS = frozenset({"kind", "how", "amount", "up_to", "period", "invoice", "name", "first", "last", "bucket", "within"})
 """What in a step is not a number to compute with."""
-MEASURING = ("measured", "shared", "buckets", "percentile", "opening")
+MEASURING = (
+    *("measured", "shared", "buckets", "percentile", "opening", "held", "divided", "multiplied"),
+    *("rounded_up", "rounded_down", "rounded_nearest", "minimum", "each_event"),
+)
 """Kinds of steps that say how a quantity was found, and cost nothing."""
 
 
@@ -40,7 +43,16 @@ def _tier(n: _Numbers, _so_far: Fraction) -> Fraction:
 
 def _packages(n: _Numbers, _so_far: Fraction) -> Fraction:
     started = -(-abs(n["quantity"]) // n["size"])
-    return n["package_price"] * (started if n["quantity"] > 0 else -started)
+    return n["package_price"] * (started if n["quantity"] > 0 else -started) + n.get("flat", Fraction(0))
+
+
+def _whole_packages(n: _Numbers, _so_far: Fraction) -> Fraction:
+    whole = abs(n["quantity"]) // n["size"]
+    return n["package_price"] * (whole if n["quantity"] > 0 else -whole) + n.get("flat", Fraction(0))
+
+
+def _transactions(n: _Numbers, _so_far: Fraction) -> Fraction:
+    return n["of"] * n["percent"] / 100 + n["count"] * n["fixed_fee"]
 
 
 def _cap(n: _Numbers, so_far: Fraction) -> Fraction:
@@ -71,6 +83,21 @@ _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "units": _units,
     "tier": _tier,
     "packages": _packages,
+    "whole_packages": _whole_packages,
+    "tier_packages": _packages,
+    "tier_whole_packages": _whole_packages,
+    "held": _none,
+    "divided": _none,
+    "multiplied": _none,
+    "rounded_up": _none,
+    "rounded_down": _none,
+    "rounded_nearest": _none,
+    "minimum": _none,
+    "each_event": _none,
+    "free_transactions": _none,
+    "transactions": _transactions,
+    "transactions_at_minimum": lambda n, _: n["count"] * n["fee"],
+    "transactions_at_maximum": lambda n, _: n["count"] * n["fee"],
     "prorated": lambda n, _: n["fee"] * n["seconds"] / n["of_seconds"],
     "percent": lambda n, _: n["of"] * n["percent"] / 100,
     "cap": _cap,
@@ -86,6 +113,7 @@ _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "maximum_part": lambda n, _: -n["off"],
     "term_maximum_part": lambda n, _: -n["off"],
     "priced_again": lambda n, _: n["value"],
+    "fee_due": lambda n, _: n["value"],
     "billed": lambda n, _: -n["value"],
     "carried": lambda n, _: n["value"],
     "tax_share": lambda n, so_far: n["share"] - so_far,
@@ -102,6 +130,23 @@ _WORDS: Mapping[str, str] = {
     "units": "{quantity} x {unit_price} = {amount}",
     "tier": "tier {tier}: {quantity} x {unit_price}{plus} = {amount}",
     "packages": "{quantity} in packages of {size} at {package_price} each, part packages count in full = {amount}",
+    "whole_packages": "{quantity} in packages of {size} at {package_price} each, part packages are free = {amount}",
+    "tier_packages": "tier {tier}: {quantity} in packages of {size} at {package_price} each, "
+    "part packages count in full{plus} = {amount}",
+    "tier_whole_packages": "tier {tier}: {quantity} in packages of {size} at {package_price} each, "
+    "part packages are free{plus} = {amount}",
+    "held": "{quantity} by the time held; the tiers count what is held at a time",
+    "divided": "{measured} / {divided_by} = {quantity}",
+    "multiplied": "{measured} x {multiplied_by} = {quantity}",
+    "rounded_up": "{measured} rounded up to a multiple of {multiple}: {quantity}",
+    "rounded_down": "{measured} rounded down to a multiple of {multiple}: {quantity}",
+    "rounded_nearest": "{measured} rounded to the nearest multiple of {multiple}: {quantity}",
+    "minimum": "{measured} is less than the minimum of {minimum}, which is billed",
+    "each_event": "each event rounded to a multiple of {multiple}, at least {minimum}: {quantity}",
+    "free_transactions": "free transactions: {count}, and {of} is free in all",
+    "transactions": "{percent}% of {of} + {fixed_fee} x {count} (for each transaction) = {amount}",
+    "transactions_at_minimum": "{fee} x {count} (transactions at the minimum) = {amount}",
+    "transactions_at_maximum": "{fee} x {count} (transactions at the maximum) = {amount}",
     "prorated": "{fee} x {part} = {amount}",
     "percent": "{percent}% of {of} = {amount}",
     "cap": "capped at {cap}: {amount}",
@@ -125,6 +170,7 @@ _WORDS: Mapping[str, str] = {
         "is above it is {amount}"
     ),
     "priced_again": "{period} repriced with usage that arrived later: {amount}",
+    "fee_due": "due for {period}: {amount}",
     "billed": "already billed on {invoice}: {amount}",
     "carried": "carried over from {period}: {amount}",
     "tax_share": "of that, {share} for what is taxed the same",
@@ -237,7 +283,7 @@ def in_words(step: Mapping[str, str], writer: Writer = IN_ENGLISH) -> str:
         texts["within"] = writer.text(step["within"])
     for name in {"period", "invoice", "first", "last"} & step.keys():
         texts[name] = listed(step[name], writer)
-    if step["kind"] == "tier":
+    if step["kind"].startswith("tier"):
         texts["tier"] = _tier_in_words(step, writer)
     if step["kind"] == "term_part":
         texts["part_of_term"] = _part_in_words(Fraction(step["seconds"]), Fraction(step["of_seconds"]), writer)

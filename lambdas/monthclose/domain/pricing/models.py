@@ -4,7 +4,7 @@ Each is an odd function: a negative quantity (corrections larger than the usage)
 costs. Prices are in major units of the currency, fractions of a cent allowed; every number is exact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -92,99 +92,142 @@ class PerUnit:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One tier: from `start` (exclusive) up to `up_to` (inclusive; None: without end); `flat` is due once begun."""
+    """One tier: from `start` (exclusive) up to `up_to` (inclusive; None: without end); `flat` is due once begun.
+
+    Parameters
+    ----------
+    package_size : Decimal or None
+        If the tier is sold in packages of so many units, of which `unit_price` is the price.
+    whole_packages : bool
+        Whether a part of a package costs nothing; otherwise it counts as a whole one.
+    """
 
     start: Decimal
     up_to: Decimal | None
     unit_price: Decimal
     flat: Decimal = Decimal(0)
+    package_size: Decimal | None = None
+    whole_packages: bool = False
 
-    def explain(self, quantity: Fraction, into: Explanation) -> None:
-        """Add a quantity at this tier's price."""
+    def explain(self, quantity: Fraction, into: Explanation, flat: Decimal | None = None) -> None:
+        """Add a quantity at this tier's price, with its flat amount or another one."""
+        flat = self.flat if flat is None else flat
         end = plain(self.up_to) if self.up_to is not None else "any"
+        price: Mapping[str, Decimal] = {"unit_price": self.unit_price}
+        if self.package_size is not None:
+            price = {"size": self.package_size, "package_price": self.unit_price}
         step: Mapping[str, Fraction | Decimal | str] = {
             "from": plain(self.start),
             "up_to": end,
             "quantity": quantity,
-            "unit_price": self.unit_price,
-            **({"flat": self.flat if quantity > 0 else -self.flat} if self.flat else {}),
+            **price,
+            **({"flat": flat if quantity >= 0 else -flat} if flat else {}),
         }
-        into.add("tier", **step)
+        kind = "tier_whole_packages" if self.whole_packages else "tier_packages"
+        into.add(kind if self.package_size is not None else "tier", **step)
 
-
-def _tiers_content(name: str, tiers: Sequence[Tier]) -> Content:
-    return {
-        "model": name,
-        "tiers": [
-            {
-                "unit_price": plain(tier.unit_price),
-                **({"up_to": plain(tier.up_to)} if tier.up_to is not None else {}),
-                **({"flat": plain(tier.flat)} if tier.flat else {}),
-            }
-            for tier in tiers
-        ],
-    }
+    def content(self) -> Content:
+        """Its fields in a price book."""
+        numbers = {
+            "unit_price" if self.package_size is None else "package_price": self.unit_price,
+            "package_size": self.package_size,
+            "up_to": self.up_to,
+            "flat": self.flat or None,
+        }
+        return {
+            **{name: plain(number) for name, number in numbers.items() if number is not None},
+            **({"package_rounding": "down"} if self.whole_packages else {}),
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class Graduated:
-    """Each part of the quantity at its tier's price (https://docs.stripe.com/products-prices/pricing-models)."""
+class Tiered:
+    """What prices by tiers.
+
+    Parameters
+    ----------
+    flat_at_zero : bool
+        Whether the first tier counts as begun when nothing is used: its flat amount is then due from everybody whom
+        the price is for, as the lowest price of a plan is.
+    prorated : bool
+        Whether the tiers count the units held at a time, each for the time that it is held (see `held`).
+    """
 
     tiers: tuple[Tier, ...]
-    name: ClassVar[str] = "graduated"
+    flat_at_zero: bool = False
+    prorated: bool = False
+    name: ClassVar[str] = ""
     by_resource: ClassVar[bool] = False
     single_price: ClassVar[Decimal | None] = None
 
+    def parts(self, quantity: Fraction) -> Iterator[tuple[Tier, Fraction]]:
+        """Cut a quantity into what each tier prices."""
+        raise NotImplementedError
+
     def explain(self, quantity: Fraction, into: Explanation) -> None:
-        """Add each tier that the quantity reaches."""
+        """Add each tier that prices a part of the quantity."""
+        for tier, part in self.parts(quantity):
+            tier.explain(part, into)
+
+    def content(self) -> Content:
+        """Its fields in a price book."""
+        return {
+            "model": self.name,
+            "tiers": [tier.content() for tier in self.tiers],
+            **({"flat_at_zero": True} if self.flat_at_zero else {}),
+            **({"prorated": True} if self.prorated else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Graduated(Tiered):
+    """Each part of the quantity at its tier's price (https://docs.stripe.com/products-prices/pricing-models)."""
+
+    name: ClassVar[str] = "graduated"
+
+    def parts(self, quantity: Fraction) -> Iterator[tuple[Tier, Fraction]]:
+        """Cut a quantity at the tiers' ends."""
         size, sign = abs(quantity), 1 if quantity > 0 else -1
+        if not size and self.flat_at_zero:
+            yield self.tiers[0], size
         for tier in self.tiers:
             if size > tier.start:
                 end = size if tier.up_to is None else min(size, Fraction(tier.up_to))
-                tier.explain(sign * (end - Fraction(tier.start)), into)
-
-    def content(self) -> Content:
-        """Its fields in a price book."""
-        return _tiers_content(self.name, self.tiers)
+                yield tier, sign * (end - Fraction(tier.start))
 
 
 @dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Tiered):
     """The whole quantity at the price of the tier that it ends in (same source as `Graduated`)."""
 
-    tiers: tuple[Tier, ...]
     name: ClassVar[str] = "volume"
-    by_resource: ClassVar[bool] = False
-    single_price: ClassVar[Decimal | None] = None
 
-    def explain(self, quantity: Fraction, into: Explanation) -> None:
-        """Add the one tier."""
-        if quantity:
-            tier = next(t for t in self.tiers if t.up_to is None or abs(quantity) <= t.up_to)
-            tier.explain(quantity, into)
-
-    def content(self) -> Content:
-        """Its fields in a price book."""
-        return _tiers_content(self.name, self.tiers)
+    def parts(self, quantity: Fraction) -> Iterator[tuple[Tier, Fraction]]:
+        """Leave a quantity in one piece."""
+        if quantity or self.flat_at_zero:
+            yield next(t for t in self.tiers if t.up_to is None or abs(quantity) <= t.up_to), quantity
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A price per started block of `size` units."""
+    """A price per block of `size` units: per started one, or per whole one (`whole_packages`)."""
 
     package_price: Decimal
     size: Decimal
+    whole_packages: bool = False
     name: ClassVar[str] = "package"
     by_resource: ClassVar[bool] = False
     single_price: ClassVar[Decimal | None] = None
 
     def explain(self, quantity: Fraction, into: Explanation) -> None:
         """Add the blocks."""
-        into.add("packages", quantity=quantity, size=self.size, package_price=self.package_price)
+        kind = "whole_packages" if self.whole_packages else "packages"
+        into.add(kind, quantity=quantity, size=self.size, package_price=self.package_price)
 
     def content(self) -> Content:
         """Its fields in a price book."""
-        return {"model": self.name, "package_price": plain(self.package_price), "package_size": plain(self.size)}
+        fields = {"model": self.name, "package_price": plain(self.package_price), "package_size": plain(self.size)}
+        return {**fields, "package_rounding": "down"} if self.whole_packages else dict(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,3 +267,8 @@ class Percentage:
     def content(self) -> Content:
         """Its fields in a price book."""
         return {"model": self.name, "percent": plain(self.percent)}
+
+
+def is_by_time(model: Model) -> bool:
+    """Whether it prices sizes by the time for which they are held in the month, and nothing else."""
+    return isinstance(model, Flat) or (isinstance(model, Tiered) and model.prorated)

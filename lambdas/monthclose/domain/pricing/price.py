@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.buckets import Buckets, Empty
 from monthclose.domain.pricing.cell import WHOLE, Cell
 from monthclose.domain.pricing.exact import plain
-from monthclose.domain.pricing.models import Content, Flat, Model, PerUnit
+from monthclose.domain.pricing.models import Content, Model, PerUnit, Tiered, is_by_time
+from monthclose.domain.pricing.quantities import QuantityRule
 
 ALWAYS = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
@@ -35,6 +35,8 @@ class Price:
         The one customer whom it is for, before the general entry; empty for all.
     time_unit : str
         What sizes are weighted by (`time_weighted` only): one of `SECONDS`, or `month`.
+    rule : QuantityRule or None
+        What is made of the measured quantity before it is priced.
     cell : Cell
         The usage that it is for, by attributes, and what of it is priced on its own.
     buckets : Buckets or None
@@ -56,6 +58,7 @@ class Price:
     valid: Window = ALWAYS
     customer: str = ""
     time_unit: str = "hour"
+    rule: QuantityRule | None = None
     cell: Cell = WHOLE
     buckets: Buckets | None = None
     carries_over: bool = False
@@ -96,14 +99,20 @@ class Price:
         """Whether a size that was read under an earlier price goes on under this one."""
         return self.buckets.empty is Empty.CARRY if self.buckets else self.aggregation is Aggregation.TIME_WEIGHTED
 
-    def unit_seconds(self, period: Period) -> int:
+    @property
+    def due_unused(self) -> bool:
+        """Whether something is due even from those who use nothing."""
+        return isinstance(self.model, Tiered) and self.model.flat_at_zero
+
+    def unit_seconds(self, month: Window) -> int:
         """Length of the unit of time that sizes are weighted by."""
-        if self.time_unit == "month" or isinstance(self.model, Flat):
-            return month_seconds(period)
+        if self.time_unit == "month" or is_by_time(self.model):
+            return month_seconds(month)
         return SECONDS[self.time_unit]
 
     def content(self) -> Content:
         """The entry as in a price book's file."""
+        prorated = isinstance(self.model, Tiered) and self.model.prorated
         fields: Content = {
             "sku": self.sku,
             "currency": self.currency,
@@ -111,7 +120,7 @@ class Price:
             "unit": self.unit,
             "description": self.description,
             "aggregation": str(self.aggregation),
-            "time_unit": self.time_unit if self.aggregation is Aggregation.TIME_WEIGHTED else None,
+            "time_unit": self.time_unit if self.aggregation is Aggregation.TIME_WEIGHTED and not prorated else None,
             "free": plain(self.free) if self.free else None,
             "per_resource": self.per_resource or None,
             **self.cell.content(),
@@ -120,6 +129,7 @@ class Price:
             "tax_class": self.tax_class,
             **window_content(self.valid),
             **self.model.content(),
+            **(self.rule.content() if self.rule else {}),
         }
         return {name: value for name, value in fields.items() if value not in (None, "")}
 
@@ -132,9 +142,9 @@ def window_content(window: Window) -> Content:
     }
 
 
-def month_seconds(period: Period) -> int:
-    """Length of a month."""
-    return int((period.end - period.start).total_seconds())
+def month_seconds(month: Window) -> int:
+    """Length of a month: longer or shorter by an hour where the clocks change in it."""
+    return int((month.end - month.start).total_seconds())
 
 
 def overlap(one: Window, other: Window) -> Window | None:

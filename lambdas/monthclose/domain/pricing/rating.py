@@ -9,8 +9,10 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import chain, groupby, islice
 
+from monthclose.domain.calendar import local
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
+from monthclose.domain.pricing.advance import in_advance
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.book import Terms
 from monthclose.domain.pricing.cell import Cell
@@ -18,10 +20,12 @@ from monthclose.domain.pricing.cell_meters import Add, CellMeters
 from monthclose.domain.pricing.deductions import with_deductions
 from monthclose.domain.pricing.exact import shown
 from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.held import HeldMeter
 from monthclose.domain.pricing.line import MOST_LINES, InvoiceLine, LineKind, too_many_lines
 from monthclose.domain.pricing.price import Price, month_seconds, painted
 from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
 from monthclose.domain.pricing.tax_shares import with_tax_classes
+from monthclose.domain.pricing.transactions import TransactionMeter
 from monthclose.domain.usage import Attributes, UsageEvent
 
 
@@ -52,7 +56,18 @@ def rate(events: Iterable[UsageEvent], terms: Terms, opened: Iterable[UsageEvent
     for size in opened:
         metered.open(size)
     lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
-    return with_tax_classes(with_deductions([*lines, *_fees(terms)], terms), terms)
+    lines = with_deductions([*lines, *_fees(terms)], terms)
+    return [_timed(line, terms) for line in with_tax_classes(lines, terms)]
+
+
+def _timed(line: InvoiceLine, terms: Terms) -> InvoiceLine:
+    """Say only which part of the month a line is for, in the customer's own time; nothing if it is for all of it."""
+    (start, end), starts, ends = terms.window, line.starts, line.ends
+    return replace(
+        line,
+        starts=local(starts, terms.zone) if starts and starts != start else None,
+        ends=local(ends, terms.zone) if ends and ends != end else None,
+    )
 
 
 def not_too_many[T](lines: Iterable[T]) -> list[T]:
@@ -121,6 +136,8 @@ class _Metered:
         """The sizes that the month begins with, by the price that holds at its start and what of it they are for."""
         self.adders: dict[str, Add] = {}
         """By SKU: what takes its events."""
+        for sku in terms.due_unused():
+            self.adder(sku)
 
     def adder(self, sku: str) -> Add:
         """Make what takes the events of a SKU that is seen for the first time."""
@@ -145,7 +162,7 @@ class _Metered:
         """Meter events by the price that holds for them; those that none holds for go elsewhere."""
 
         def fed(holding: Sequence[Price]) -> tuple[list[Metered], Add]:
-            made, feeds = meters(holding, self._terms.period)
+            made, feeds = meters(holding, self._terms.month, self._terms.zone)
             whole = len(feeds) == 1 and feeds[0].window == self._terms.window
             return made, feeds[0].meter.add if whole else _by_time(feeds, otherwise)
 
@@ -186,40 +203,56 @@ class _Metered:
         """Make the lines of a price: its free allowance is one pool for all of them."""
         left: Fraction | None = None
         for price, own, whole, group in groups:
+            if isinstance(own, TransactionMeter | HeldMeter):
+                yield from self._priced_by_meter(price, own, group)
+                continue
             quantities = _pooled(own, price)
             wholes = _pooled(whole, price) if whole else {}
             free = Fraction(price.free) if left is None else left
             for resource in sorted(quantities):
-                used = max(min(free, quantities[resource]), Fraction(0))
+                measured = quantities[resource]
+                billed = price.rule.of_month(measured) if price.rule else measured
+                used = max(min(free, billed), Fraction(0))
                 free -= used
                 opened = self._opened.get(_opened(price, group, resource))
-                line = self._line(price, resource, quantities[resource], used, wholes.get(resource), opened)
-                yield _in_cell(line, price.cell, group) if price.cell.names else line
+                explanation = self._measured(price, measured, wholes.get(resource), opened)
+                if used:
+                    explanation.add("allowance", free=used, quantity=billed, billable=billed - used)
+                price.model.explain(billed - used, explanation)
+                yield self._line(price, resource, billed, explanation, group)
             left = free
 
-    def _line(
-        self,
-        price: Price,
-        resource: str,
-        quantity: Fraction,
-        free: Fraction,
-        whole: Fraction | None,
-        opened: Decimal | None,
-    ) -> InvoiceLine:
-        explanation = Explanation(month_seconds(self._terms.period))
+    def _priced_by_meter(
+        self, price: Price, own: TransactionMeter | HeldMeter, group: Attributes
+    ) -> Iterator[InvoiceLine]:
+        """Make the lines of what cannot be priced from its sum."""
+        for resource, quantity in sorted(_pooled(own, price).items()):
+            explanation = Explanation(month_seconds(self._terms.month))
+            own.explain(resource, explanation)
+            yield self._line(price, resource, quantity, explanation, group)
+
+    def _measured(
+        self, price: Price, measured: Fraction, whole: Fraction | None, opened: Decimal | None
+    ) -> Explanation:
+        """Begin an explanation with how the quantity was found."""
+        explanation = Explanation(month_seconds(self._terms.month))
         how = price.aggregation.replace("_", "-")
         if opened is not None:
             explanation.add("opening", size=opened)
         if price.buckets:
-            price.buckets.explain(how, quantity if whole is None else whole, explanation)
+            price.buckets.explain(how, measured if whole is None else whole, explanation)
         if whole is not None:
-            explanation.add("shared", how=how, whole=whole, quantity=quantity)
+            explanation.add("shared", how=how, whole=whole, quantity=measured)
         elif price.aggregation is not Aggregation.SUM and not price.buckets:
-            explanation.add("measured", how=how, quantity=quantity)
-        if free:
-            explanation.add("allowance", free=free, quantity=quantity, billable=quantity - free)
-        price.model.explain(quantity - free, explanation)
-        return InvoiceLine(
+            explanation.add("measured", how=how, quantity=measured)
+        if price.rule:
+            price.rule.explain(measured, explanation)
+        return explanation
+
+    def _line(
+        self, price: Price, resource: str, quantity: Fraction, explanation: Explanation, group: Attributes
+    ) -> InvoiceLine:
+        line = InvoiceLine(
             sku=price.sku,
             description=price.description or price.sku,
             unit=price.unit,
@@ -233,6 +266,7 @@ class _Metered:
             steps=tuple(explanation.steps),
             tax_class=self._terms.tax_class(price.sku, price),
         )
+        return _in_cell(line, price.cell, group) if price.cell.names else line
 
 
 type _Opened = tuple[object, ...]
@@ -283,9 +317,16 @@ def _naming_its_resource(sku: str, add: Add) -> Add:
     return checked
 
 
-def _fees(terms: Terms) -> Iterator[InvoiceLine]:
-    of_seconds = month_seconds(terms.period)
+def fees_in_advance(terms: Terms) -> list[InvoiceLine]:
+    """Make the lines of those fees of a period that the invoice before it bills."""
+    return in_advance(_fees(terms, only_in_advance=True), terms.period)
+
+
+def _fees(terms: Terms, *, only_in_advance: bool = False) -> Iterator[InvoiceLine]:
+    of_seconds = month_seconds(terms.month)
     for fee, part in terms.fees():
+        if only_in_advance and not fee.in_advance:
+            continue
         seconds = Fraction((part.end - part.start).total_seconds())
         explanation = Explanation()
         explanation.add("prorated", fee=fee.monthly_fee, seconds=seconds, of_seconds=of_seconds)

@@ -42,8 +42,6 @@ class Months:
         }
 
 
-_ALL = Fraction(1)
-
 type Instants = Callable[[Period], Window]
 """When a period begins and ends for the customer."""
 
@@ -127,13 +125,20 @@ class Schedule:
             return False
         return self.valid == ALWAYS or overlap(self.valid, instants(period)) is not None
 
-    def term(self, period: Period, instants: Instants = whole_period) -> Term:
-        """Find the term that a period, in which it holds, belongs to."""
+    def term(self, period: Period, instants: Instants = whole_period, whole_of: Instants | None = None) -> Term:
+        """Find the term that a period, in which it holds, belongs to.
+
+        Parameters
+        ----------
+        whole_of : callable or None
+            The instants of whole periods, where `instants` has one that is shortened.
+        """
+        whole_of = whole_of or instants
         if self.length is Length.MONTH and self.valid == ALWAYS:
-            return Term(period, period, _ALL, _ALL)
+            return Term(period, period, _seconds(instants(period)), _seconds(whole_of(period)))
         begins = self._begins(period)
         ends = _later(begins, self.length.months - 1)
-        whole = Window(instants(begins).start, instants(ends).end)
+        whole = Window(whole_of(begins).start, whole_of(ends).end)
         first = max(begins, _on_day(self.months.first, period)) if self.months.first else begins
         last = min(ends, _on_day(self.months.end, period).previous) if self.months.end else ends
         held = overlap(self.valid, Window(instants(first).start, instants(last).end)) or whole

@@ -15,6 +15,8 @@ from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Grant, GrantKind, last_day
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
+from monthclose.domain.billing_window import period_at
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.collections.hold import lift_if_paid_up
 from monthclose.domain.collections.unconfirmed import leased_to_withdraw
 from monthclose.domain.errors import UserMistakeError
@@ -43,13 +45,15 @@ class _Coming(NamedTuple):
     """Empty: a new one."""
     kind: GrantKind | None = None
     expires_at: datetime | None = None
+    skus: tuple[str, ...] = ()
 
     def book(self, customer: Customer, entry_id: str, now: datetime) -> Customer:
         """Add it to an account."""
         if self.kind is None:
             more = credit.add(customer, self.amount.minor)
         else:
-            more = credit.grant(customer, Grant(entry_id, self.kind, self.amount.minor, now, self.expires_at))
+            granted = Grant(entry_id, self.kind, self.amount.minor, now, self.expires_at, self.skus)
+            more = credit.grant(customer, granted)
         return replace(more, account_currency=self.amount.currency)
 
 
@@ -65,6 +69,7 @@ class Cashier:
     holds: HoldKeeper
     teller: TellsOutcomes
     register: Register
+    calendar: BillingCalendar = IN_UTC
 
     def under_way(self, customer_id: str) -> Payment | None:
         """Find the payment by which a customer is being charged right now, perhaps a bank debit that takes days."""
@@ -172,6 +177,7 @@ class Cashier:
         kind: GrantKind = GrantKind.GOODWILL,
         expires_at: datetime | None = None,
         *,
+        skus: tuple[str, ...] = (),
         by: str = "",
     ) -> Customer:
         """Grant a customer credit; it covers the open invoices, oldest first, and then the months to come.
@@ -180,6 +186,8 @@ class Cashier:
         ----------
         expires_at : datetime or None
             It pays for months that end until then.
+        skus : tuple of str
+            The SKUs that it pays for, on invoices that are issued from now on; empty: everything.
         by : str
             Who grants it: kept with the entry.
 
@@ -188,8 +196,10 @@ class Cashier:
         UserMistakeError
             There is no such customer, or the amount is not valid.
         """
-        memo = f"{kind} credit granted{_until(expires_at)}: {reason}{_by(by)}"
-        return self._add_credit(customer_id, _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at))
+        of = f" for {', '.join(skus)}" if skus else ""
+        memo = f"{kind} credit granted{of}{_until(expires_at)}: {reason}{_by(by)}"
+        coming = _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at, skus=skus)
+        return self._add_credit(customer_id, coming)
 
     def _add_credit(self, customer_id: str, coming: _Coming) -> Customer:
         self._checked(self._customer(customer_id), coming.amount)
@@ -207,7 +217,8 @@ class Cashier:
         self._checked(customer, amount)
         entry_id = coming.entry_id or f"granted/{customer.version}"
         legs = entry_legs({coming.source: amount.minor, Account.CREDIT: -amount.minor})
-        granted = Entry(entry_id, customer_id, Period.of(now), amount.currency, now, legs, coming.memo)
+        period = period_at(customer.billing_cycles, now, self.calendar, customer.billing_zones)
+        granted = Entry(entry_id, customer_id, period, amount.currency, now, legs, coming.memo)
         account = coming.book(customer, entry_id, now)
         opened = open_months(self.books, customer_id)
         cover = cover_with_credit(account, opened, entry_id, now)

@@ -79,6 +79,7 @@ class _Asked:
             (field, mapping.columns[field]) for field in NUMBERS if field in mapping.columns and not mapping.decimal
         ]
         self._time, self._usual = mapping.columns.get("time", ""), mapping.defaults.get("time", "")
+        self._used_at = mapping.columns.get("used_at", "")
         self._wants_format = bool(self._time) and not mapping.time_format
         in_text = mapping.time_format in ("", ISO)
         self._wants_zone = "time" in {**mapping.columns, **mapping.defaults} and not mapping.time_zone
@@ -102,6 +103,9 @@ class _Asked:
                     self._ask(what, "time_format", (SECONDS, MILLISECONDS, SPREADSHEET, ISO))
             if self._wants_zone and self._has_no_zone(time):
                 self._ask(f"the time of row {row.number:,} has no time zone", "time_zone", (self._zone, UTC_NAME))
+        used_at = row.cells.get(self._used_at, "").strip()
+        if used_at and self._wants_zone and self._has_no_zone(used_at):
+            self._ask(f"the used_at of row {row.number:,} has no time zone", "time_zone", (self._zone, UTC_NAME))
 
     def _ask(self, what: str, option: str, choices: Sequence[str]) -> None:
         *most, last = [self._hints.say(option, choice) for choice in choices]

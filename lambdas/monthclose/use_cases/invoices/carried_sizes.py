@@ -7,11 +7,14 @@ parked).
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.cycles import Cycles, period_after, period_before
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.invoices.draft_content import Draft
+from monthclose.domain.invoices.served import placed
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
@@ -19,6 +22,7 @@ from monthclose.domain.pricing.sizes import Continuing, SizeContent, Sizes, read
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import Closes, UsageStore
 from monthclose.use_cases.invoices.term_history import TermHistory
+from monthclose.use_cases.usage_within import usage_within
 
 _MOST_MONTHS = 24
 """How many months without a document are bridged by their usage."""
@@ -46,6 +50,7 @@ class CarriedSizes:
     watermark: datetime
     history: TermHistory
     again: bool = False
+    calendar: BillingCalendar = IN_UTC
     _ends: dict[Period, Sizes] = field(default_factory=dict)
     """The sizes at the end of months that were priced here."""
     _read: dict[Period, list[Draft]] = field(default_factory=dict)
@@ -54,7 +59,7 @@ class CarriedSizes:
         """Price a month, beginning with the sizes at the end of the month before (see `rating.rate`)."""
         if not terms.book.carried:
             return rate(events, terms)
-        continuing = Continuing(self._at_end(terms.period.previous, terms), terms)
+        continuing = Continuing(self._at_end(period_before(self._cycles, terms.period), terms), terms)
         lines = rate(continuing.passing(events), terms, continuing.opened())
         self._ends[terms.period] = continuing.closing()
         return lines
@@ -65,14 +70,19 @@ class CarriedSizes:
 
     def to_price_again(self, period: Period, closes: Closes) -> list[str]:
         """Name the month after one, if its close has begun with other sizes than that one ends with."""
-        began = bool(self.content()) and closes.get(period.next) is not None
-        return [str(period.next)] if began and self.changed(period) else []
+        following = period_after(self._cycles, period)
+        began = bool(self.content()) and closes.get(following) is not None
+        return [str(following)] if began and self.changed(period) else []
 
     def content(self) -> dict[str, list[SizeContent]]:
         """The sizes at the end of the months that were priced here, for the document; nothing if all are empty."""
         if not any(self._ends.values()) and not self.customer.sized_in:
             return {}
         return {str(month): sizes_content(sizes) for month, sizes in sorted(self._ends.items())}
+
+    @property
+    def _cycles(self) -> Cycles:
+        return self.customer.billing_cycles
 
     def _at_end(self, month: Period, terms: Terms) -> Sizes:
         if month in self._ends:
@@ -93,7 +103,7 @@ class CarriedSizes:
             said = self._ends[at] if at in self._ends else self._said(at)
             if said is not None:
                 return at, said
-            at = at.previous
+            at = period_before(self._cycles, at)
         return month, {}
 
     def _said(self, month: Period) -> Sizes | None:
@@ -106,9 +116,10 @@ class CarriedSizes:
     def _followed(self, sizes: Sizes, since: Period, month: Period, terms: Terms) -> Sizes:
         """Follow sizes through the months after one, which no document says anything of."""
         while since < month:
-            since = since.next
-            continuing = Continuing(sizes, replace(terms, period=since))
-            events = AsOf(self.usage.events(self.customer.customer_id, since), self.watermark)
+            since = period_after(self._cycles, since)
+            of_month = placed(terms, self.customer, since, self.calendar)
+            continuing = Continuing(sizes, of_month)
+            events = AsOf(usage_within(self.usage, self.customer.customer_id, of_month.window), self.watermark)
             deque(continuing.passing(events), maxlen=0)
             sizes = continuing.closing()
         return sizes

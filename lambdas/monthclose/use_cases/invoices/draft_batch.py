@@ -6,6 +6,7 @@ leaves the account as it is and drafts as if that had been booked.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from monthclose.domain.invoices import invoice as invoices
 from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoicing import account_after
+from monthclose.domain.invoices.payable import payable_of
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -80,6 +82,10 @@ class BatchDrafter:
         drafter = self.with_logo()
         for customer_id, month in months.items():
             yield drafter.draft_one(period, batch, customer_id, month, close, prepare)
+
+    def today(self) -> date:
+        """The company's day, which invoices are dated."""
+        return self.drafter.calendar.day(self.clock())
 
     def check_rates(self, close: Close | None) -> None:
         """Check that a close's price book and tax table can be read: if not, no customer is to blame."""
@@ -147,8 +153,8 @@ class BatchDrafter:
         """
         now = self.clock()
         if close is None:
-            return self.drafter.draft(customer, period, "", "", now, now.date())
-        draft = partial(self.drafter.draft, customer, period, close.price_book, close.tax_table, day=now.date())
+            return self.drafter.draft(customer, period, "", "", now, self.today())
+        draft = partial(self.drafter.draft, customer, period, close.price_book, close.tax_table, day=self.today())
         try:
             return draft(watermark=close.opened_at)
         except ParkCustomerError:
@@ -179,5 +185,5 @@ def bookable_bytes(draft: Draft, customer: Customer) -> int:
             f"the invoice's document is larger than {MOST_BYTES // 2**20} MB; shorten descriptions, or price by "
             "SKU instead of by resource",
         )
-    invoices.issue(invoice, account_after(customer, draft))
+    invoices.issue(invoice, account_after(customer, draft), payable_of(draft, customer))
     return len(content)

@@ -25,6 +25,7 @@ from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.invoicing import InvoicingPolicy, account_after, carried_minor, carrying
+from monthclose.domain.invoices.payable import payable_of
 from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
@@ -285,7 +286,8 @@ class InvoiceGenerator:
 
     def _commit(self, issue: _Issue, seen: _Seen) -> None:
         invoice = issue.invoice
-        issued, account, legs = invoices.issue(invoice, account_after(seen.customer, issue.draft))
+        payable = payable_of(issue.draft, seen.customer)
+        issued, account, legs = invoices.issue(invoice, account_after(seen.customer, issue.draft), payable)
         memo = f"invoice {invoice.number} for {invoice.total}"
         entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
         entries = [Entry(*entry)] if legs else []  # an invoice for zero has no entry

@@ -104,7 +104,7 @@ class JudgedDrafts:
         try:
             customer = retry_conflicts(partial(self.drafter.billable, line["customer_id"], batch, prepare))
             if judged and basis_of(customer) == line["basis"]:
-                draft = dated(judged, customer, self.drafter.clock().date(), self.payment_days)
+                draft = dated(judged, customer, self.drafter.today(), self.payment_days)
                 return Drafted(customer, month, draft, bookable_bytes(draft, customer))
         except OF_ONE_CUSTOMER as error:
             return NotDrafted(line["customer_id"], reason_to_park(error))

@@ -15,6 +15,7 @@ from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.invoicing import account_after
+from monthclose.domain.invoices.payable import payable_of
 from monthclose.domain.invoices.replacing import take_its_place
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment
@@ -67,7 +68,9 @@ class Replacer:
         if month.money_moves():
             raise TryLaterError(f"{before.number} is being charged or refunded; try again once the outcome is known")
         held = sum(payment.net_minor for payment in month.payments)
-        issued, account, legs = take_its_place(invoice, account_after(customer, draft), held)
+        issued, account, legs = take_its_place(
+            invoice, account_after(customer, draft), held, payable_of(draft, customer)
+        )
         issued, payment = self._with_payment(issued, account, month, batch)
         memo = f"invoice {issued.number} for {issued.total}, replacing {before.number}"
         entry = (issued.entry_id, issued.customer_id, issued.period, issued.currency, now, legs, memo)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.cycles import period_after
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -21,8 +23,8 @@ from monthclose.ports import Books, Documents
 class TermHistory:
     """One customer's earlier months, while one invoice is drafted: what it bills for them is added as it is made."""
 
-    def __init__(self, books: Books, documents: Documents, customer_id: str) -> None:
-        self._books, self._documents, self._customer_id = books, documents, customer_id
+    def __init__(self, books: Books, documents: Documents, customer: Customer) -> None:
+        self._books, self._documents, self._customer = books, documents, customer
         self._earlier: defaultdict[str, EarlierMonths] = defaultdict(EarlierMonths)
         """By currency."""
         self._read: set[Period] = set()
@@ -30,7 +32,7 @@ class TermHistory:
     @cached_property
     def months(self) -> Mapping[Period, CustomerMonth]:
         """All of the customer's months."""
-        return self._books.months(self._customer_id)
+        return self._books.months(self._customer.customer_id)
 
     def known_to(self, terms: Terms) -> Terms:
         """Give terms what the months before theirs have billed, as far as it counts for them.
@@ -38,7 +40,7 @@ class TermHistory:
         Documents of later months are read, too: they have adjusted those before.
         """
         first = terms.reaches_back_to
-        if first == terms.period:
+        if first is None or (first == terms.period and len(self._customer.billing_cycles) == 1):
             return terms
         for period, month in self.months.items():
             if first.calendar_month <= period and period not in self._read:
@@ -53,16 +55,14 @@ class TermHistory:
     def after(self, terms: Terms) -> list[Period]:
         """List the months after one, in its terms: what it comes to counts for them.
 
-        Those with records of another billing day are among them. A term of the newest price book counts, too: it may
-        have begun before that book was imported.
+        A term of the newest price book counts, too: it may have begun before that book was imported.
         """
         books = (terms.book, *terms.later[-1:])
-        last, following = max(replace(terms, book=book).reaches_on_to for book in books), terms.period
-        found = {of for of in self.months if of > terms.period} if last != terms.period else set()
-        while following < last:
-            following = following.next
-            found.add(following)
-        return sorted(of for of in found if of.calendar_month <= last.calendar_month)
+        last = max(replace(terms, book=book).reaches_on_to for book in books).calendar_month
+        found, following = list[Period](), terms.period
+        while (following := period_after(self._customer.billing_cycles, following)).calendar_month <= last:
+            found.append(following)
+        return found
 
     def to_price_again(self, terms: Terms) -> list[str]:
         """Name the months after a draft's that have counted its month as it was: their close has been before it.
@@ -71,7 +71,7 @@ class TermHistory:
         """
         following = self.after(terms)
         billed = [of for of in following if (month := self.months.get(of)) and (month.invoice or month.carried)]
-        until = max(billed).next if billed else terms.period
+        until = period_after(self._customer.billing_cycles, max(billed)) if billed else terms.period
         return [str(of) for of in following if of <= until]
 
     def _add_document(self, month: CustomerMonth) -> None:

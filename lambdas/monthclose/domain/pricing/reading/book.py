@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.book import PriceBook
 from monthclose.domain.pricing.cell import in_words
+from monthclose.domain.pricing.discounting import Discounting
 from monthclose.domain.pricing.price import Price, overlap
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import CAP_HOURS
@@ -18,6 +19,7 @@ from monthclose.domain.pricing.reading.special import (
     LIMIT_FIELDS,
     read_commitment,
     read_discount,
+    read_discounting,
     read_fee,
     read_limit,
 )
@@ -25,7 +27,7 @@ from monthclose.domain.pricing.reading.tax_classes import TAX_CLASS_FIELDS, read
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass
 
-_SETTINGS = frozenset({"cap_hours"})
+_SETTINGS = frozenset({"cap_hours", "discount_order", "discount_stacking"})
 _FIELDS: Mapping[str, frozenset[str]] = {
     "prices": PRICE_FIELDS,
     "price": PRICE_FIELDS,
@@ -49,18 +51,18 @@ class PriceBookError(UserMistakeError):
         self.mistakes = mistakes
 
 
-def read_book(data: Mapping[str, object]) -> PriceBook:
-    """Read a whole price book.
+def read_book(data: Mapping[str, object], calendar: BillingCalendar = IN_UTC) -> PriceBook:
+    """Read a whole price book; its dates begin at the company's midnight.
 
     Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`,
-    `limits`, `tax_classes`, and `settings` with `cap_hours`.
+    `limits`, `tax_classes`, and `settings`.
 
     Raises
     ------
     PriceBookError
         Something in it cannot be used.
     """
-    reader = _Reader(data)
+    reader = _Reader(data, calendar)
     prices = [
         *reader.section("prices", reader.price),
         *reader.section("price", reader.price),
@@ -75,6 +77,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         commitments=reader.named(reader.section("commitments", read_commitment)),
         tax_classes=reader.tax_classes(),
         limits=reader.named(reader.section("limits", read_limit)),
+        discounting=reader.discounting,
     )
     if reader.mistakes:
         raise PriceBookError(reader.mistakes)
@@ -84,25 +87,25 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
 class _Reader:
     """Reads sections and collects the mistakes."""
 
-    def __init__(self, data: Mapping[str, object]) -> None:
-        self._data = data
+    def __init__(self, data: Mapping[str, object], calendar: BillingCalendar) -> None:
+        self._data, self._calendar = data, calendar
         self.mistakes = sorted(
             f"there is no section {name!r}; choose one of {', '.join(_SECTIONS)}" for name in data.keys() - _SECTIONS
         )
-        self._cap_hours = self._settings(data.get("settings", {}))
+        self._cap_hours, self.discounting = CAP_HOURS, Discounting()
+        self._settings(data.get("settings", {}))
 
-    def _settings(self, values: object) -> Decimal:
+    def _settings(self, values: object) -> None:
         if not isinstance(values, dict):
             self.mistakes.append("settings must be a table: [settings]")
-            return CAP_HOURS
-        hours = CAP_HOURS
+            return
         try:
             fields = Fields(values, _SETTINGS)
-            hours = fields.positive("cap_hours") if fields.given("cap_hours") else CAP_HOURS
+            self._cap_hours = fields.positive("cap_hours") if fields.given("cap_hours") else CAP_HOURS
+            self.discounting = read_discounting(fields)
             fields.done()
         except UserMistakeError as error:
             self.mistakes.append(f"settings: {error}")
-        return hours
 
     def price(self, fields: Fields) -> list[Price]:
         return read_price(fields, self._cap_hours)
@@ -120,7 +123,7 @@ class _Reader:
         for number, entry in enumerate(entries, 1):
             title = entry.get("sku", entry.get("id"))
             label = f"{name}[{number}]" + (f' "{title[:60]}"' if isinstance(title, str) and title else "")
-            fields = Fields(entry, _FIELDS[name])
+            fields = Fields(entry, _FIELDS[name], self._calendar)
             try:
                 done.append((label, read(fields)))
                 fields.done()
@@ -160,7 +163,7 @@ class _Reader:
                             "entry with the conditions of both, or separate them"
                         )
                 elif both:
-                    since = f"from {both.start:%Y-%m-%d} on" if both.start.year > 1 else "at the same time"
+                    since = f"from {self._calendar.day(both.start)} on" if both.start.year > 1 else "at the same time"
                     self.mistakes.append(
                         f"{label} and {other_label} both apply {since}: separate them with from and until"
                     )

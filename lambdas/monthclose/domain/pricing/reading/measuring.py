@@ -6,8 +6,9 @@ from typing import TypedDict
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.buckets import IN_A_BUCKET, OVER_BUCKETS, SECONDS, SIZES, Buckets, Empty
-from monthclose.domain.pricing.models import Flat, Model
+from monthclose.domain.pricing.models import Flat, Model, is_by_time
 from monthclose.domain.pricing.reading.fields import Fields
+from monthclose.domain.pricing.transactions import PerTransaction
 
 _OF_BUCKETS = ("bucket_aggregation", "empty_buckets", "percentile")
 MEASURING_FIELDS = frozenset({"bucket", *_OF_BUCKETS, "carry_over"})
@@ -24,10 +25,13 @@ class Measuring(TypedDict):
 
 def read_measuring(fields: Fields, model: Model) -> Measuring:
     """Read how events become a quantity."""
-    usual = Aggregation.TIME_WEIGHTED if isinstance(model, Flat) else Aggregation.SUM
+    usual = Aggregation.TIME_WEIGHTED if is_by_time(model) else Aggregation.SUM
     aggregation = Aggregation(fields.choice("aggregation", tuple(Aggregation), usual))
-    if isinstance(model, Flat) and aggregation is not Aggregation.TIME_WEIGHTED:
-        raise UserMistakeError("a flat fee is weighted by time: leave aggregation out")
+    if is_by_time(model) and aggregation is not Aggregation.TIME_WEIGHTED:
+        what = "a flat fee" if isinstance(model, Flat) else "a prorated price"
+        raise UserMistakeError(f"{what} is weighted by time: leave aggregation out")
+    if isinstance(model, PerTransaction) and (aggregation is not Aggregation.SUM or fields.given("bucket")):
+        raise UserMistakeError("each event is a transaction: leave aggregation and bucket out")
     buckets = _buckets(fields, aggregation) if fields.given("bucket") else None
     if not buckets:
         stray = next((name for name in _OF_BUCKETS if fields.given(name)), "")

@@ -2,6 +2,7 @@
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.discounting import Discounting, Order, Stacking
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.price import ALWAYS
 from monthclose.domain.pricing.reading.fields import Fields
@@ -10,7 +11,7 @@ from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.term import Length, Months
 
 _COMMON = frozenset({"id", "currency", "customers", "description", "from", "until"})
-FEE_FIELDS = _COMMON | {"monthly_fee", "tax_class"}
+FEE_FIELDS = _COMMON | {"monthly_fee", "in_advance", "tax_class"}
 DISCOUNT_FIELDS = _COMMON | {"skus", "percent", "amount", "periods"}
 _TERM = frozenset({"term", "calendar", "periods"})
 COMMITMENT_FIELDS = _COMMON | _TERM | {"skus", "fees", "amount", "overage", "tax_class"}
@@ -26,6 +27,7 @@ def read_fee(fields: Fields) -> Fee:
         customers=fields.keys("customers"),
         description=fields.text("description"),
         valid=fields.window(),
+        in_advance=fields.flag("in_advance"),
         tax_class=optional_class(fields),
     )
 
@@ -48,6 +50,16 @@ def read_discount(fields: Fields) -> Discount:
         customers=fields.keys("customers"),
         description=fields.text("description"),
         months=fields.months(),
+    )
+
+
+def read_discounting(fields: Fields) -> Discounting:
+    """Read what the settings say of several discounts."""
+    order = fields.choice("discount_order", tuple(Order), Order.BOOK)
+    stacking = fields.choice("discount_stacking", tuple(Stacking), Stacking.SEQUENCE)
+    return Discounting(
+        Order(order) if fields.given("discount_order") else None,
+        Stacking(stacking) if fields.given("discount_stacking") else None,
     )
 
 
