@@ -141,7 +141,9 @@ class Schedule:
         whole = Window(whole_of(begins).start, whole_of(ends).end)
         first = max(begins, _on_day(self.months.first, period)) if self.months.first else begins
         last = min(ends, _on_day(self.months.end, period).previous) if self.months.end else ends
-        held = overlap(self.valid, Window(instants(first).start, instants(last).end)) or whole
+        # A shortened period has its part of a month's amount, and all of its quarter's or year's.
+        within = instants if self.length is Length.MONTH else whole_of
+        held = overlap(self.valid, Window(within(first).start, within(last).end)) or whole
         while first < last and instants(first).end <= held.start:
             first = first.next
         while first < last and instants(last).start >= held.end:
