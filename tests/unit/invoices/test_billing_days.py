@@ -234,3 +234,16 @@ def test_whatever_billing_days_are_imported_each_use_and_each_day_is_billed_once
     billed = [line for one in all_periods() for line in lines(world, one) if line["model"] != "fee"]
     in_all = [day for day in days if covered[0][0] <= START + timedelta(days=day) < covered[-1][1]]
     assert sum(line["amount_minor"] for line in billed) == 100 * len(in_all)
+
+
+def test_a_quarter_counts_the_periods_that_begin_in_it_also_where_the_billing_day_changes() -> None:
+    world = billed_on_the("1")
+    limit = {"id": "max", "currency": "USD", "maximum": "100", "term": "quarter", "calendar": True}
+    with_book(world, limits=[limit])
+    for number, day in enumerate(["2026-10-10", "2026-11-10", "2026-11-20", "2027-01-20"]):
+        used(world, f"e{number}", "60", time=day)
+    assert bill_on(world, "15", on="2026-10-20") == []
+    texts = ("2026-10", "2026-10-15", "2026-11-15", "2027-01-15")
+    for text in texts:
+        close(world, period(text))
+    assert [sum(minor for _, minor in amounts(world, period(text))) for text in texts] == [6_000, 4_000, 0, 6_000]

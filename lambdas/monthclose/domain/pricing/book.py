@@ -353,13 +353,16 @@ class Terms:
         return [one for one in mine if one.schedule.holds_in(self.period, self.window_of)]
 
     @property
-    def reaches_back_to(self) -> Period:
-        """The first month of the terms that the month belongs to: what was billed since then counts; often itself."""
-        return min((term.first for term in self._long_terms()), default=self.period)
+    def reaches_back_to(self) -> Period | None:
+        """The first month of the terms that the month belongs to, since when all that was billed counts.
+
+        None: no maximum or minimum is for more than a month. It may be the month itself.
+        """
+        return min((term.first for term in self._long_terms()), default=None)
 
     @property
     def reaches_on_to(self) -> Period:
-        """The last month of those terms: what is billed now counts until then."""
+        """The last month of those terms: what is billed now counts until then. Often the month itself."""
         return max((term.last for term in self._long_terms()), default=self.period)
 
     def _long_terms(self) -> Iterator[Term]:

@@ -42,8 +42,6 @@ class Months:
         }
 
 
-_ALL = Fraction(1)
-
 type Instants = Callable[[Period], Window]
 """When a period begins and ends for the customer."""
 
@@ -136,14 +134,16 @@ class Schedule:
             The instants of whole periods, where `instants` has one that is shortened.
         """
         whole_of = whole_of or instants
-        if self.length is Length.MONTH and self.valid == ALWAYS and instants(period) == whole_of(period):
-            return Term(period, period, _ALL, _ALL)
+        if self.length is Length.MONTH and self.valid == ALWAYS:
+            return Term(period, period, _seconds(instants(period)), _seconds(whole_of(period)))
         begins = self._begins(period)
         ends = _later(begins, self.length.months - 1)
         whole = Window(whole_of(begins).start, whole_of(ends).end)
         first = max(begins, _on_day(self.months.first, period)) if self.months.first else begins
         last = min(ends, _on_day(self.months.end, period).previous) if self.months.end else ends
-        held = overlap(self.valid, Window(instants(first).start, instants(last).end)) or whole
+        # A shortened period has its part of a month's amount, and all of its quarter's or year's.
+        within = instants if self.length is Length.MONTH else whole_of
+        held = overlap(self.valid, Window(within(first).start, within(last).end)) or whole
         while first < last and instants(first).end <= held.start:
             first = first.next
         while first < last and instants(last).start >= held.end:

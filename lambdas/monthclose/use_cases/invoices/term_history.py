@@ -40,7 +40,7 @@ class TermHistory:
         Documents of later months are read, too: they have adjusted those before.
         """
         first = terms.reaches_back_to
-        if first == terms.period:
+        if first is None or (first == terms.period and len(self._customer.billing_cycles) == 1):
             return terms
         for period, month in self.months.items():
             if first.calendar_month <= period and period not in self._read:
@@ -55,16 +55,14 @@ class TermHistory:
     def after(self, terms: Terms) -> list[Period]:
         """List the months after one, in its terms: what it comes to counts for them.
 
-        Those with records of another billing day are among them. A term of the newest price book counts, too: it may
-        have begun before that book was imported.
+        A term of the newest price book counts, too: it may have begun before that book was imported.
         """
         books = (terms.book, *terms.later[-1:])
-        last, following = max(replace(terms, book=book).reaches_on_to for book in books), terms.period
-        found = {of for of in self.months if of > terms.period} if last != terms.period else set()
-        while following < last:
-            following = period_after(self._customer.billing_cycles, following)
-            found.add(following)
-        return sorted(of for of in found if of.calendar_month <= last.calendar_month)
+        last = max(replace(terms, book=book).reaches_on_to for book in books).calendar_month
+        found, following = list[Period](), terms.period
+        while (following := period_after(self._customer.billing_cycles, following)).calendar_month <= last:
+            found.append(following)
+        return found
 
     def to_price_again(self, terms: Terms) -> list[str]:
         """Name the months after a draft's that have counted its month as it was: their close has been before it.
