@@ -130,7 +130,7 @@ def import_rows(
             system.ports.patience.endless(note)
             began = time.monotonic()
             with _progress(table, "checking ") as rows:
-                for _ in checked(file.name, rows, mapping, HINTS):
+                for _ in checked(file.name, rows, mapping, HINTS, system.calendar.zone):
                     pass
         with (
             opened.rows() as table,

@@ -13,7 +13,7 @@ def connect_for(ctx: typer.Context, period: str | None) -> tuple[System, Period]
     """Connect, and choose the period: last month by default."""
     said = None if period is None else Period.parse(period)  # a typing mistake needs no connection to be told
     system = connected(ctx)
-    return system, said or Period.of(system.ports.clock()).previous
+    return system, said or system.this_month.previous
 
 
 def require_close(system: System, period: Period) -> Close:

@@ -11,9 +11,13 @@ from cli.console import note
 from monthclose.domain.errors import UserMistakeError
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from monthclose.assembly.ports import Ports
     from monthclose.assembly.use_cases import UseCases
     from monthclose.domain.audit import About
+    from monthclose.domain.calendar import BillingCalendar
+    from monthclose.domain.period import Period
     from monthclose.settings import Provider
     from monthclose.use_cases.reconciliation.money_desk import MoneyDesk
     from monthclose.use_cases.reconciliation.remote_desk import Ask
@@ -50,6 +54,21 @@ class System:
     ask: "Ask | None" = None
     collections: str = ""
     packs: str = ""
+
+    @property
+    def calendar(self) -> "BillingCalendar":
+        """When periods begin and end."""
+        return self.ports.settings.calendar
+
+    @property
+    def today(self) -> "date":
+        """The company's day."""
+        return self.calendar.day(self.ports.clock())
+
+    @property
+    def this_month(self) -> "Period":
+        """The month that runs for the company."""
+        return self.calendar.period(self.ports.clock())
 
     @property
     def ports(self) -> "Ports":

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +55,8 @@ class Reopened:
         """
         os.lseek(self._file, 0, os.SEEK_SET)
         size = os.fstat(self._file).st_size
-        with os.fdopen(os.dup(self._file), "rb") as raw:
-            table = read_table(self._path.name, raw, self._options, self._column_files)
+        with ExitStack() as opening, os.fdopen(os.dup(self._file), "rb") as raw:
+            table = opening.enter_context(closing(read_table(self._path.name, raw, self._options, self._column_files)))
             yield RowFile(self._path, table, size, lambda: os.lseek(self._file, 0, os.SEEK_CUR))
 
 

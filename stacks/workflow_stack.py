@@ -12,6 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from monthclose.domain.closes.pacing import generated_per_second
+from monthclose.domain.period import billing_day_text
 from monthclose.names import INVOICES_PATH, WEBHOOKS_PATH, Env, metrics_namespace, output_name
 from stacks.addresses_stack import AddressesStack, Doors
 from stacks.alarms import Alarms
@@ -145,12 +146,14 @@ class WorkflowStack(Stack):
             Env.GATES: json.dumps(gates_settings(config.gates), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
             Env.JOURNAL: json.dumps(config.journal.values(), sort_keys=True),
-            Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
+            Env.DUNNING: json.dumps(config.dunning.settings(), sort_keys=True),
+            Env.BILLING_DAYS: json.dumps([*map(billing_day_text, config.billing_days)]),
             Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),
             Env.MAX_BATCHES: str(config.max_batches),
             Env.MAX_ROUNDS: str(config.max_rounds),
             Env.ROUND_WAIT_SECONDS: str(config.round_wait_seconds),
             Env.DEADLINE_HOURS: str(config.deadline_hours),
+            **({Env.TIME_ZONES: json.dumps(zones, sort_keys=True)} if (zones := config.calendar.values()) else {}),
         }
 
     def _functions(self, environment: Mapping[Env, str]) -> Functions:
@@ -232,7 +235,7 @@ class WorkflowStack(Stack):
         packs = ReportPack(self, "ReportPack", config=config, functions=self._called)
         close, collections = self._machine(MonthClose, ReportPack=packs.machine), self._machine(Collections)
         packs.let_wait(close.machine)
-        close.start_monthly(missed_starts)
+        close.start_on(missed_starts, config)
         collections.start_daily(missed_starts, config)
         deadline = DeadlineWatch(self, "Deadline", config=config, watched=close.machine, missed_starts=missed_starts)
         imports = UsageImport(

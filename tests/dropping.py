@@ -28,9 +28,11 @@ class Drop:
 
     world: World
     settings: DropSettings = field(default_factory=lambda: SMALL)
+    zone: str = "UTC"
+    """The time zone that bills go by."""
 
     def receive(self, version: str = "", execution: str = "import-1", *, key: str = KEY, **changes: Any) -> Received:
-        receiver = replace(self.world.use_cases.usage_receiver, settings=self.settings)
+        receiver = replace(self.world.use_cases.usage_receiver, settings=self.settings, time_zone=self.zone)
         return receiver.receive(key, version, execution, **changes)
 
     @property

@@ -15,6 +15,7 @@ from monthclose.assembly.limiting import known_pauses
 from monthclose.assembly.use_cases import UseCases
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
@@ -158,6 +159,7 @@ class World:
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     company: Company = SETTINGS.company
     gates: GateSettings = field(default_factory=GateSettings)
+    calendar: BillingCalendar = IN_UTC
     finance_email: str = ""
     links: LinkSettings | None = None
     """With them, mails carry links."""
@@ -167,6 +169,7 @@ class World:
     def __post_init__(self) -> None:
         self.pauses = known_pauses(self.limits, self.closes, self.clock)
         self.audit.clock = self.register.clock = self.clock
+        self.books.calendar = self.calendar
         self.closes.register = self.register
         self.directory = fakes.FakeDirectory(self.books, self.register)
         made = self.use_cases = UseCases(self)
@@ -189,7 +192,8 @@ class World:
         return replace(
             SETTINGS,
             hold_policy=self.hold_policy,
-            dunning=self.dunning,
+            dunning=replace(self.dunning, calendar=self.calendar),
+            calendar=self.calendar,
             close=self.close_settings,
             providers=self.providers,
             invoicing=self.policy,

@@ -17,9 +17,9 @@ from cli.system import System
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.audit import About
+from monthclose.domain.billing_window import period_at
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
-from monthclose.domain.period import Period
 from monthclose.domain.text import check_key, check_reason
 from monthclose.use_cases.reconciliation.recorded_desk import PAYMENT, most_to_pay
 
@@ -99,7 +99,7 @@ def credit(  # noqa: PLR0913 - its options
     after = operating.grant_credit(system, customer, grant, reason, by)
     of = f" for {', '.join(skus)}" if skus else ""
     _tell(after, f"{granted} of {kind} credit granted{of}{operating.until(expires)}", in_json)
-    month = Period.of(system.ports.clock())
+    month = period_at(customer.billing_cycles, system.ports.clock(), system.calendar, customer.billing_zones)
     if expires and expires < month.end and after.grants:
         note(f"it expires before {month} ends: it pays for months up to {month.previous} only")
 

@@ -60,7 +60,7 @@ def _require_in_turn(system: System, period: Period) -> None:
 
 def run_close(system: System, period: Period, by: str, *, wait: bool = True, in_json: bool = False) -> ExitStatus:
     """Start a close and, unless told not to, watch it to its end."""
-    period.require_ended(system.ports.clock())
+    system.calendar.require_over(period, system.ports.clock())
     before = survey(system, period)
     if before is None and next(iter(system.ports.directory.scan()), None) is None:
         raise UserMistakeError("there are no customers to bill\nimport some: monthclose import customers FILE")

@@ -47,7 +47,7 @@ def collect(ctx: typer.Context, *, no_wait: bool, by: str, in_json: bool) -> Non
 
 
 def _today(system: System) -> str:
-    return system.ports.clock().date().isoformat()
+    return system.today.isoformat()
 
 
 def _watch(system: System, execution: str) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def _choose_period(system: System, customers: int) -> Period:
         closed: dict[str, int] = json.loads(path.read_text())
     except FileNotFoundError:
         closed = {}
-    period = Period.of(system.ports.clock()).previous
+    period = system.this_month.previous
     while closed.get(str(period), customers if system.ports.closes.get(period) is None else 0) != customers:
         period = period.previous
     path.parent.mkdir(exist_ok=True)

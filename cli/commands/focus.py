@@ -19,7 +19,7 @@ def focus(ctx: typer.Context, customer_id: str, period: str | None, file: Path |
         raise UserMistakeError("--file writes CSV: --json does not go with it")
     system, chosen = connect_for(ctx, period)
     at = system.ports.clock()
-    rows = list(focus_rows(system.use_cases.books_reader.read(customer_id, chosen, at), chosen, at))
+    rows = list(focus_rows(system.use_cases.books_reader.read(customer_id, chosen, at), chosen, at, system.calendar))
     if in_json:
         found = ({name: row[name] or None for name in COLUMNS} for row in rows)
         print_json_stream({"period": str(chosen), "customer_id": customer_id, "focus": VERSION}, "rows", found)

@@ -53,10 +53,13 @@ def customers(
             rows,
             mapping,
             directory=system.ports.directory,
+            books=system.ports.books,
             check_tax_id=system.ports.check_tax_id,
             taxes=system.ports.tax_tables.get(system.ports.tax_tables.latest()),
-            today=system.ports.clock().date(),
+            today=system.today,
             reject=reject,
+            time_zones=system.calendar.customer_zones,
+            billing_days=system.ports.settings.billing_days,
             check=check,
         )
 
@@ -187,9 +190,10 @@ def _price_book(system: System) -> str:
 def _import_book(
     ctx: typer.Context, file: Path, data: Mapping[str, object], options: ImportOptions, pricing: _Pricing
 ) -> None:
-    book = _all_or_nothing(file, lambda: read_book(data))
+    _all_or_nothing(file, lambda: read_book(data))  # a mistake in it needs no connection to be told
     began, system = time.monotonic(), connected(ctx)
-    price_books = pricing.books(system)
+    price_books, calendar = pricing.books(system), system.calendar
+    book = _all_or_nothing(file, lambda: read_book(data, calendar))
 
     def work() -> Tally:
         return _all_or_nothing(file, lambda: import_price_book(book, price_books=price_books))

@@ -65,7 +65,7 @@ def _print_receipt(made: Receipt) -> None:
 
 def _print_statement(made: Statement) -> None:
     say(f"Statement of account  {made.buyer.name}", "bold")
-    show(grid([("  customer", made.buyer.customer_id), ("  days (UTC)", f"{made.first} to {made.last}")]))
+    show(grid([("  customer", made.buyer.customer_id), ("  days", f"{made.first} to {made.last}")]))
     say("")
     balance = made.opening_minor
     rows = [(f"  {made.first}", "opening balance", "", amount(balance, made.currency))]

@@ -70,7 +70,7 @@ def _tell_closed(system: System, period: Period, *, in_json: bool) -> None:
 
 def _print(system: System, outlook: Outlook) -> None:
     money = outlook.expected
-    _title(outlook)
+    _title(system, outlook)
     say(f"  expected {_amounts(money.due) or 'nothing'} from {_customers(outlook)}", "bold")
     if not outlook.sample.exact:
         drafted = count(len(outlook.sample.chosen), "draft")
@@ -83,8 +83,8 @@ def _print(system: System, outlook: Outlook) -> None:
         say(f"  warning: {warning}", "yellow")
 
 
-def _title(outlook: Outlook) -> None:
-    over = "" if outlook.as_of >= outlook.period.end else "; the month is not over, more will come"
+def _title(system: System, outlook: Outlook) -> None:
+    over = "" if outlook.as_of >= system.calendar.over(outlook.period) else "; the month is not over, more will come"
     say(f"plan of {outlook.period}, from the usage until {outlook.as_of:%Y-%m-%d %H:%M} UTC{over}", "bold")
 
 
@@ -235,7 +235,7 @@ def _as_json(system: System, outlook: Outlook) -> dict[str, Any]:
         "period": str(outlook.period),
         "status": "not_closed",
         "usage_until": outlook.as_of.isoformat(),
-        "month_is_over": outlook.as_of >= outlook.period.end,
+        "month_is_over": outlook.as_of >= system.calendar.over(outlook.period),
         "customers": {
             "all": sample.customers,
             "charged": _charged(outlook),

@@ -65,8 +65,8 @@ def next_steps(report: RehearsalReport) -> list[str]:
         when = f"{datetime.fromisoformat(approval['time']):%Y-%m-%d %H:%M} UTC"
         return [f"approved by {approval['by']} at {when}{noted}", f"to close it: monthclose close {period}"]
     if report["so_far"]:
-        end = Period.parse(period).end
-        return [f"it can be approved once the month is over: from {end:%Y-%m-%d} on, {_again(period)}"]
+        end = Period.parse(period).end_day
+        return [f"it can be approved once the month is over: from {end} on, {_again(period)}"]
     return [f"to rehearse again: {_again(period)}"]
 
 

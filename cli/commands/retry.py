@@ -57,7 +57,7 @@ def _choose(system: System, close: Close, customers: list[str] | None, reason: s
     operating.check_retry(close)
     chooser = system.use_cases.retry_chooser
     if customers:
-        return chooser.named(customers)
+        return chooser.named(customers, close.period)
     return chooser.parked(close, reason) if parked else chooser.missed(close)
 
 

@@ -1,8 +1,10 @@
 """Prices, fees, discounts, commitments, limits and tax rates in words, as people read them."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.money import EXACT, exponent
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.cell import in_words
@@ -175,9 +177,9 @@ def _each(schedule: Schedule) -> str:
     return f"a {schedule.length}{' of the calendar' if schedule.calendar else ''}"
 
 
-def schedule_in_words(schedule: Schedule) -> str:
+def schedule_in_words(schedule: Schedule, calendar: BillingCalendar) -> str:
     """Say when something holds that may begin or end within a month; nothing if it always does."""
-    return " ".join(filter(None, (months_in_words(schedule.months), valid_in_words(schedule.valid))))
+    return " ".join(filter(None, (months_in_words(schedule.months), valid_in_words(schedule.valid, calendar))))
 
 
 def rule_in_words(rule: TaxRule) -> str:
@@ -192,10 +194,14 @@ def amount(number: Decimal, currency: str) -> str:
     return f"{number:,.{digits}f}"
 
 
-def valid_in_words(window: Window) -> str:
-    """Say when something holds; nothing if it always does."""
-    begins = f"from {window.start:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if window.start > ALWAYS.start else ""
-    ends = f"until {window.end:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if window.end < ALWAYS.end else ""
+def valid_in_words(window: Window, calendar: BillingCalendar) -> str:
+    """Say when something holds, by the company's clocks; nothing if it always does."""
+
+    def at(time: datetime) -> str:
+        return f"{calendar.local(time):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+
+    begins = f"from {at(window.start)}" if window.start > ALWAYS.start else ""
+    ends = f"until {at(window.end)}" if window.end < ALWAYS.end else ""
     return " ".join(filter(None, (begins, ends)))
 
 

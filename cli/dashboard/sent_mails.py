@@ -85,4 +85,4 @@ def _about(month: CustomerMonth, step: str) -> Payment | None:
 def _held_on(system: System, kind: NoticeKind, notice: Notice) -> date | None:
     policy = system.ports.settings.dunning
     holds = kind is NoticeKind.LAST_REMINDER and policy.after_last is AfterLast.HOLD
-    return notice.time.date() + timedelta(policy.final_days) if holds else None
+    return policy.calendar.day(notice.time) + timedelta(policy.final_days) if holds else None

@@ -5,12 +5,13 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.closes.parked import what_helps
 from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, Step, StepKind, next_step, trouble_of
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import Payment, PaymentState
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, period_in_words
 
 _AHEAD_DAYS = 60
 """How far the dunning's schedule reaches, with room."""
@@ -46,7 +47,7 @@ def support_says(
     """
     return [
         Sentence(_balance(customer)),
-        *_hold(customer),
+        *_hold(customer, policy.calendar),
         *(sentence for month in months.values() for sentence in _of_month(month, customer, policy, today, can_charge)),
         *_address(customer),
     ]
@@ -61,10 +62,10 @@ def _balance(customer: Customer) -> str:
     return "You owe nothing."
 
 
-def _hold(customer: Customer) -> Iterator[Sentence]:
+def _hold(customer: Customer, calendar: BillingCalendar) -> Iterator[Sentence]:
     if customer.held_since is None:
         return
-    since = f"Your account has been on hold since {_day(customer.held_since.date())}."
+    since = f"Your account has been on hold since {_day(calendar.day(customer.held_since))}."
     if customer.held_by:
         yield Sentence(since)
         yield Sentence(f"{customer.held_by} put it on hold: {customer.hold_reason}. A person must release it.", False)
@@ -169,4 +170,4 @@ def _day(day: date) -> str:
 
 
 def _month(period: Period) -> str:
-    return f"{period.start:%B %Y}"
+    return period_in_words(period)

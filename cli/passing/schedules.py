@@ -1,17 +1,20 @@
 """When the deployed rules start what they start: pure arithmetic on their schedule expressions.
 
 The expressions are read from the deployed rules, so nobody keeps a second list of them. Known are those that the stacks
-write (EventBridge's guide, "Cron expressions" and "Rate expressions"): numbers, or none, for minute, hour and day.
+write (EventBridge's guide, "Cron expressions" and "Rate expressions"): numbers for minute and hour, and for the day a
+number, none, or `L`, a month's last.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-_CRON = re.compile(r"cron\((\d+) (\d+) (\*|\d+) \* \? \*\)")
+_CRON = re.compile(r"cron\((\d+) (\d+) (\*|L|\d+) \* \? \*\)")
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 _NOON = 12
+_LAST = 0
 
 
 class UnknownScheduleError(ValueError):
@@ -20,7 +23,7 @@ class UnknownScheduleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """Every day, or every month on a day of it, at a time (UTC)."""
+    """Every day, or every month on a day of it, at a time (UTC); the day 0 is a month's last."""
 
     hour: int
     minute: int
@@ -29,9 +32,14 @@ class Daily:
     def after(self, moment: datetime) -> datetime:
         """Find the first time after a moment."""
         found = moment.replace(hour=self.hour, minute=self.minute, second=0, microsecond=0)
-        while found <= moment or self.day not in (None, found.day):
+        while found <= moment or not self._on(found):
             found += timedelta(days=1)
         return found
+
+    def _on(self, moment: datetime) -> bool:
+        if self.day == _LAST:
+            return (moment + timedelta(days=1)).day == 1
+        return self.day in (None, moment.day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ def read_schedule(expression: str) -> Schedule:
     """
     if match := _CRON.fullmatch(expression):
         minute, hour, day = match.groups()
-        return Daily(int(hour), int(minute), None if day == "*" else int(day))
+        return Daily(int(hour), int(minute), None if day == "*" else _LAST if day == "L" else int(day))
     if match := _RATE.fullmatch(expression):
         return Often(int(match[1]) * _MINUTES[match[2]])
     raise UnknownScheduleError(f"the schedule {expression!r} is of a kind that the local clock does not know")
@@ -83,6 +91,8 @@ class Rule:
     schedule: Schedule
     machine: str
     """ARN."""
+    request: Mapping[str, object] = field(default_factory=dict)
+    """What the state machine is given instead of the event; empty where it is given that."""
 
     def execution(self, moment: datetime) -> str:
         """Name the execution that it starts at a moment: one that was started before is not started twice."""

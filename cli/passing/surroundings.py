@@ -1,5 +1,6 @@
 """What time passes for: the deployed rules, what they start, the fake providers, and what is still under way."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -83,8 +84,11 @@ class LocalStacks:
             if not expression:
                 continue
             targets = events.list_targets_by_rule(Rule=listed["Name"])["Targets"]
-            machines = [target["Arn"] for target in targets if ":stateMachine:" in target["Arn"]]
-            found += [Rule(listed["Name"], read_schedule(expression), machine) for machine in machines]
+            machines = [target for target in targets if ":stateMachine:" in target["Arn"]]
+            found += [
+                Rule(listed["Name"], read_schedule(expression), target["Arn"], json.loads(target.get("Input", "{}")))
+                for target in machines
+            ]
         return found
 
     def take_over(self, rules: Iterable[Rule]) -> None:
@@ -95,7 +99,7 @@ class LocalStacks:
     def run(self, rule: Rule, moment: datetime, event: Mapping[str, object]) -> Execution:
         """Start what a rule starts, and wait for its end."""
         workflow = self.system.ports.workflow
-        execution = workflow.start(rule.machine, rule.execution(moment), event)
+        execution = workflow.start(rule.machine, rule.execution(moment), rule.request or event)
         pause = _SHORTEST_PAUSE
         while (state := workflow.describe(execution)).status == "RUNNING":
             self.sleep(pause)

@@ -182,7 +182,7 @@ class Runtime:
         """Customers, invoices, payments, entries."""
         from monthclose.adapters.dynamo.books import DynamoBooks
 
-        return DynamoBooks(self._connection)
+        return DynamoBooks(self._connection, self.settings.calendar)
 
     @cached_property
     def closes(self) -> Closes:

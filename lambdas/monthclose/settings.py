@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.closes.batching import MAX_BATCHES
 from monthclose.domain.closes.pacing import generated_per_second as per_second_for
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
@@ -21,6 +22,7 @@ from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
+from monthclose.domain.period import read_billing_day
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
 from monthclose.locales import ENGLISH
@@ -161,13 +163,17 @@ class Settings:
     gates: GateSettings = field(default_factory=GateSettings)
     hand_limits: HandLimits = field(default_factory=HandLimits)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    billing_days: tuple[int, ...] = (1,)
+    """The days of the month that periods may begin on; the first is always among them."""
     finance_email: str = ""
     """Who is told by e-mail of the report pack; empty for nobody."""
+    calendar: BillingCalendar = field(default_factory=BillingCalendar)
+    """The time zones that bills go by."""
 
     @property
     def deciding(self) -> str:
         """A fingerprint of the settings that decide about an invoice's amounts and days."""
-        content = [asdict(self.invoicing), self.company.payment_days]
+        content = [asdict(self.invoicing), self.company.payment_days, *filter(None, [self.calendar.values()])]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @classmethod
@@ -192,6 +198,7 @@ class Settings:
             except json.JSONDecodeError:
                 raise UserMistakeError(f"the setting {name.value} is not valid JSON: {values[name]!r}") from None
 
+        calendar = BillingCalendar.from_values(json.loads(values.get(Env.TIME_ZONES, "{}")))
         return cls(
             customers_table=text(Env.CUSTOMERS_TABLE),
             usage_table=text(Env.USAGE_TABLE),
@@ -221,7 +228,7 @@ class Settings:
             company_name=text(Env.COMPANY_NAME),
             hold_policy=HoldPolicy(**parsed(Env.HOLD_POLICY)),
             invoicing=InvoicingPolicy(**parsed(Env.INVOICING)),
-            dunning=_dunning(parsed(Env.DUNNING)),
+            dunning=replace(_dunning(parsed(Env.DUNNING)), calendar=calendar),
             close=CloseSettings(
                 max_batches=parsed(Env.MAX_BATCHES),
                 generated_per_second=float(values.get(Env.GENERATED_PER_SECOND, GENERATED_PER_SECOND)),
@@ -240,7 +247,9 @@ class Settings:
             audit_table=values.get(Env.AUDIT_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
             hand_limits=_hand_limits(json.loads(values.get(Env.HAND_LIMITS, "{}"))),
+            billing_days=tuple(map(read_billing_day, json.loads(values.get(Env.BILLING_DAYS, "[1]")))),
             finance_email=values.get(Env.FINANCE_EMAIL, ""),
+            calendar=calendar,
         )
 
 

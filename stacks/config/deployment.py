@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from monthclose.domain.calendar import BillingCalendar, EarlierZone
 from monthclose.domain.closes.batching import MAX_BATCHES
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
@@ -39,8 +40,9 @@ from stacks.config.reading import (
     read_object,
     read_text,
 )
-from stacks.config.schedules import Collections, Reconcile
+from stacks.config.schedules import Collections, Reconcile, read_billing_days
 from stacks.config.target import Target
+from stacks.config.time_zones import read_calendar
 
 if TYPE_CHECKING:
     from constructs import Node
@@ -50,8 +52,11 @@ OVERRIDES_KEY = "monthclose-overrides"
 
 _ADDRESS = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 _OPTIONAL: Mapping[str, object] = {
+    "billing_days": [1],
     "company": {},
+    "customer_time_zones": [],
     "domain": {},
+    "earlier_time_zones": [],
     "expected_customers": 0,
     "gates": {},
     "hand_limits": {},
@@ -85,7 +90,9 @@ class Config:
     max_batches : int
         The most batches that a close is cut into. With no more customers than that, each has a batch of its own.
     deadline_hours : int
-        Hours after the month's first midnight (UTC) at which a close that is still running raises an alarm.
+        Hours after the month has ended everywhere, at which a close that is still running raises an alarm.
+    billing_days : tuple of int
+        The days of the month that customers' periods may begin on; there is a close on each.
     expected_customers : int
         How many customers the tables are made for from the start; 0 for what AWS's new tables take anyway.
     map_concurrency : int
@@ -106,6 +113,8 @@ class Config:
         How files that are dropped into the usage bucket are imported.
     max_rejected_percent : int
         The largest share of a file's rows that may be rejected for its import to count as a success.
+    time_zone, customer_time_zones, earlier_time_zones
+        The zones that bills go by: see `calendar`.
     reserve_concurrency : bool
         Whether some of the account's concurrency is reserved for functions that need it. False only if the account's
         quota is too small: Lambda insists that 100 are left for all other functions.
@@ -128,6 +137,7 @@ class Config:
     max_rounds: int
     round_wait_seconds: int
     deadline_hours: int
+    billing_days: tuple[int, ...]
     gates: GateSettings
     hand_limits: Mapping[Role, HandLimits]
     expected_customers: int
@@ -141,6 +151,9 @@ class Config:
     journal: JournalSettings
     usage_drop: DropSettings
     max_rejected_percent: int
+    time_zone: str
+    customer_time_zones: tuple[str, ...]
+    earlier_time_zones: tuple[EarlierZone, ...]
     reserve_concurrency: bool
 
     @classmethod
@@ -166,6 +179,7 @@ class Config:
         if not re.fullmatch(_ADDRESS, sender):
             raise ConfigError(f"mail_sender: {sender!r} is not an e-mail address")
         identity = read_text(settings, "", "mail_identity", default=sender.partition("@")[2])
+        calendar = read_calendar(settings)
         if identity not in (sender, sender.partition("@")[2]):
             raise ConfigError(f"mail_identity: {identity!r} is neither {sender!r} nor its domain")
         return cls(
@@ -187,6 +201,7 @@ class Config:
             max_rounds=read_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=read_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
             deadline_hours=read_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
+            billing_days=_billing_days(settings),
             gates=read_gates(read_object(settings, "", "gates")),
             hand_limits=read_hand_limits(read_object(settings, "", "hand_limits")),
             expected_customers=read_integer(settings, "", "expected_customers", least=0, most=10**9),
@@ -200,14 +215,30 @@ class Config:
             journal=read_journal(read_object(settings, "", "journal")),
             usage_drop=read_usage_drop(read_object(settings, "", "usage_drop"), target=target),
             max_rejected_percent=read_integer(settings, "", "max_rejected_percent", least=0, most=100),
+            time_zone=calendar.zone,
+            customer_time_zones=calendar.customer_zones,
+            earlier_time_zones=calendar.earlier,
             # An emulator has no concurrency to reserve.
             reserve_concurrency=read_flag(settings, "", "reserve_concurrency", default=True) and target is Target.AWS,
         )
 
     @property
+    def calendar(self) -> BillingCalendar:
+        """When periods begin and end."""
+        return BillingCalendar(self.time_zone, self.customer_time_zones, self.earlier_time_zones)
+
+    @property
     def local(self) -> bool:
         """Whether the target is an emulator on this machine."""
         return self.target is Target.LOCAL
+
+
+def _billing_days(settings: Json) -> tuple[int, ...]:
+    """Read the billing days; with several, a close must end before the next one may begin."""
+    days = read_billing_days(settings, "billing_days")
+    if len(days) > 1:
+        read_integer(settings, "", "deadline_hours", least=1, most=23)
+    return days
 
 
 def _address(settings: Json, name: str) -> str | None:

@@ -61,7 +61,7 @@ def read_hand_limits(values: Json) -> Mapping[Role, HandLimits]:
 def read_dunning(values: Json) -> DunningPolicy:
     """Read `dunning`."""
     path = "dunning"
-    check_fields(values, path, DunningPolicy)
+    check_known(values, path, *DunningPolicy().settings())
     last = read_integer(values, path, "last_reminder_day", least=1, most=365)
     return DunningPolicy(
         retry_days=read_days(values, path, "retry_days", before=last),

@@ -1,11 +1,14 @@
 """Raising an alarm when a close is still running at its deadline."""
 
+from datetime import timedelta
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.config import Config
+from stacks.machines.monthly import daily, monthly
 from stacks.machines.state_machine import allow, definition_of, started, state_machine
 
 
@@ -38,6 +41,6 @@ class DeadlineWatch(Construct):
             config=config,
         )
         allow(self.machine, "states:ListExecutions", [watched.state_machine_arn])
-        days, hour = divmod(config.deadline_hours, 24)
-        schedule = events.Schedule.cron(minute="0", hour=str(hour), day=str(1 + days))
+        after = config.calendar.latest_over + timedelta(hours=config.deadline_hours)
+        schedule = monthly(after) if config.billing_days == (1,) else daily(after)
         events.Rule(self, "AtTheDeadline", schedule=schedule, targets=[started(self.machine, missed_starts)])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -66,16 +67,20 @@ def state_machine(
     return machine
 
 
-def started(machine: sfn.StateMachine, missed_starts: sqs.IQueue) -> targets.SfnStateMachine:
+def started(
+    machine: sfn.StateMachine, missed_starts: sqs.IQueue, what: events.RuleTargetInput | None = None
+) -> targets.SfnStateMachine:
     """Make a state machine the target of a rule, which keeps trying to start it for a day.
 
     Parameters
     ----------
     missed_starts : sqs.IQueue
         Where the event goes if the rule could not start it by then.
+    what : events.RuleTargetInput or None
+        Its input, if that is not the whole event.
     """
     return targets.SfnStateMachine(
-        machine, dead_letter_queue=missed_starts, max_event_age=Duration.hours(24), retry_attempts=185
+        machine, input=what, dead_letter_queue=missed_starts, max_event_age=Duration.hours(24), retry_attempts=185
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
+from monthclose.domain.calendar import changed
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -33,7 +35,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.rehearsals.rehearsal import Approval, Rehearsal, RehearsalStatus
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError, RecordRefusedError
-from monthclose.ports import Claim, Record
+from monthclose.ports import Billed, Claim, Record
 from tests.world import OCTOBER, World, unit_price
 
 AnyWorld = World | Runtime
@@ -166,8 +168,34 @@ def test_importing_a_profile_again_keeps_the_account(world: AnyWorld) -> None:
     assert (after.profile.name, after.receivable_minor, after.open_payment) == ("New", 500, "p")
 
 
+def test_another_time_zone_is_left_to_the_account_that_must_keep_the_one_before(world: AnyWorld) -> None:
+    tokyo, berlin = replace(PROFILE, time_zone="Asia/Tokyo"), replace(PROFILE, time_zone="Europe/Berlin")
+    assert world.directory.put_profiles([("acme", PROFILE), ("tokyo", tokyo)]) == {}
+    assert world.directory.put_profiles([("acme", tokyo), ("tokyo", tokyo)]) == {"acme": tokyo}
+    assert world.directory.put_profiles([("tokyo", PROFILE)]) == {"tokyo": PROFILE}
+    customer = world.books.customer("tokyo")
+    assert customer
+    assert customer.profile == tokyo
+
+    zones = changed((), "Asia/Tokyo", "Europe/Berlin", date(2026, 11, 15))
+    world.books.commit(replace(customer, profile=berlin, zones=zones))
+
+    assert world.directory.put_profiles([("tokyo", replace(berlin, name="New"))]) == {}
+    billed = world.directory.billed(["acme", "tokyo"])
+    assert billed["acme"] == Billed(PROFILE, (), ())
+    assert billed["tokyo"] == Billed(replace(berlin, name="New"), (), zones)
+    assert billed["tokyo"].billing_zones == zones
+
+
+def test_an_entry_keeps_the_company_s_day_of_its_booking(world: AnyWorld) -> None:
+    late = replace(ENTRY, time=datetime(2026, 10, 31, 23, 30, tzinfo=UTC))
+    world.books.commit(replace(late, day=date(2026, 11, 1)), replace(late, entry_id="other"))
+    days = {entry.entry_id: entry.booked_on for entry in world.books.month("acme", OCTOBER).entries}
+    assert days == {late.entry_id: date(2026, 11, 1), "other": date(2026, 10, 31)}
+
+
 def test_what_few_customers_have_comes_with_an_import_and_goes_with_one(world: AnyWorld) -> None:
-    seldom = {name: f"some {name}" for name in SELDOM if name != "payer"}
+    seldom: dict[str, Any] = {name: f"some {name}" for name in SELDOM if name not in ("payer", "time_zone")}
     world.directory.put_profiles([("acme", replace(PROFILE, **seldom))])
     customer = world.books.customer("acme")
     assert customer

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.calendar import IN_UTC
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.events import Change
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -19,6 +20,7 @@ from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import (
+    Billed,
     Owing,
     Record,
     Register,
@@ -114,6 +116,7 @@ class FakeBooks:
     def __init__(self) -> None:
         self.hear: Callable[[Change], object] = lambda _change: None
         """Is told of holds and payments once they are committed, as the table's stream tells the function."""
+        self.calendar = IN_UTC
         self.records: dict[tuple[str, ...], Record] = {}
         self._keys: dict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
 
@@ -164,7 +167,11 @@ class FakeBooks:
         for record in records:
             self._keys[record.customer_id][_key(record)] = None
             before = self.records.get(_key(record))
-            after = record if isinstance(record, Entry) else replace(record, version=record.version + 1)
+            after: Record
+            if isinstance(record, Entry):
+                after = record.dated(self.calendar)
+            else:
+                after = replace(record, version=record.version + 1)
             self.records[_key(record)] = after
             if isinstance(after, HoldChange | Payment):
                 assert before is None or isinstance(before, HoldChange | Payment)
@@ -191,19 +198,25 @@ class FakeDirectory:
     def __init__(self, books: FakeBooks, register: Register | None = None) -> None:
         self._books, self._register = books, register or FakeRegister()
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        profiles = [*profiles]
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> Mapping[str, Profile]:
+        profiles, moved = [*profiles], dict[str, Profile]()
         self._register.put_profiles(profiles)
         for customer_id, profile in profiles:
             before = self._books.customer(customer_id) or Customer(customer_id, profile)
-            self._books.commit(replace(before, profile=profile))
+            was = before.profile
+            if (was.billing_day, was.time_zone) != (profile.billing_day, profile.time_zone):
+                moved[customer_id] = profile
+            else:
+                self._books.commit(replace(before, profile=profile))
+        return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         customers = [record for record in self._books.records.values() if isinstance(record, Customer)]
         ids = [customer.customer_id for customer in customers]
         for record in customers[ids.index(after) + 1 if after else 0 :]:
             profile = record.profile
-            yield Planned(record.customer_id, profile.payment_provider, record.last_invoiced_minor, profile.currency)
+            expected, cycles = record.last_invoiced_minor, record.billing_cycles
+            yield Planned(record.customer_id, profile.payment_provider, expected, profile.currency, cycles)
 
     def scan_accounts(self, after: str = "") -> Iterator[Customer]:
         for planned in self.scan(after):
@@ -214,6 +227,10 @@ class FakeDirectory:
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         found = {name: self._books.records.get(("customer", name)) for name in customer_ids}
         return {name: record.profile for name, record in found.items() if isinstance(record, Customer)}
+
+    def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
+        found = self.accounts(customer_ids)
+        return {name: Billed(one.profile, one.cycles, one.zones) for name, one in found.items()}
 
     def currencies(self) -> Iterator[str]:
         for record in list(self._books.records.values()):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.names import Env
@@ -14,6 +15,7 @@ from monthclose.settings import Settings
 from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
 from stacks.config.company import company_settings
 from stacks.config.policies import gates_settings
+from stacks.machines.monthly import monthly
 from tests.infrastructure.synthesis import CONTEXT, Synthesized, synthesize
 
 VALUES = CONTEXT[CONTEXT_KEY]
@@ -55,6 +57,19 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
     [
         ({"target": "azure"}, "target: 'azure' is not one of aws, local"),
         ({"colour": "red"}, "colour: unknown; known here: alarm_email, charge_timeout_seconds"),
+        ({"time_zone": "Berlin"}, "time_zone: 'Berlin' is not a time zone like Europe/Berlin"),
+        ({"customer_time_zones": "UTC"}, "customer_time_zones: a list of at most 20 is needed, not 'UTC'"),
+        ({"customer_time_zones": ["Asia/Tokyo", 5]}, "customer_time_zones: '' is not a time zone"),
+        ({"customer_time_zones": ["Asia/Tokyo"] * 2}, "customer_time_zones: a zone is there twice"),
+        ({"earlier_time_zones": ["UTC"]}, r'earlier_time_zones\[1\]: an object is needed, like {"time_zone": "UTC"'),
+        (
+            {"earlier_time_zones": [{"time_zone": "UTC", "until": "2026-13"}]},
+            r"earlier_time_zones\[1\].until: '2026-13' is not a day",
+        ),
+        (
+            {"earlier_time_zones": [{"time_zone": "UTC", "until": day} for day in ("2026-11-01", "2026-10-01")]},
+            "earlier_time_zones: the oldest comes first",
+        ),
         ({"company_name": " "}, "company_name: a text is needed"),
         ({"company_name": None}, "company_name: missing"),
         ({"mail_sender": "billing"}, "mail_sender: 'billing' is not an e-mail address"),
@@ -214,6 +229,38 @@ def _with_a_company() -> dict[str, str]:
     return ENVIRONMENT | {Env.COMPANY: json.dumps(company_settings(parse({}).company))}
 
 
+def test_the_time_zones_are_the_ones_the_functions_read(tmp_path: Path) -> None:
+    zones = {
+        "time_zone": "Asia/Tokyo",
+        "customer_time_zones": ["Asia/Kathmandu"],
+        "earlier_time_zones": [{"time_zone": "Asia/Seoul", "until": "2026-11-01"}],
+    }
+    made = synthesize(zones, tmp_path)
+    (function, *_) = made.functions().values()
+    stored = json.loads(function["Environment"]["Variables"][Env.TIME_ZONES])
+    assert BillingCalendar.from_values(stored) == parse(zones).calendar
+    rules = [rule.get("ScheduleExpression", "") for rule in made.of_type("AWS::Events::Rule").values()]
+    assert "cron(15 18 L * ? *)" in rules, "when the month has ended in Kathmandu, the last of them"
+    assert "cron(15 2 1 * ? *)" in rules, "the deadline is eight hours later"
+
+
+@pytest.mark.parametrize(
+    ("zone", "customers", "close"),
+    [
+        ("UTC", [], "cron(0 0 1 * ? *)"),
+        ("Europe/Berlin", [], "cron(0 23 L * ? *)"),
+        ("America/Los_Angeles", [], "cron(0 8 1 * ? *)"),
+        ("Asia/Kolkata", [], "cron(30 18 L * ? *)"),
+        ("Pacific/Auckland", ["Europe/London"], "cron(0 0 1 * ? *)"),
+    ],
+)
+def test_a_close_starts_when_the_month_has_ended_everywhere_in_summer_and_in_winter(
+    zone: str, customers: list[str], close: str
+) -> None:
+    calendar = parse({"time_zone": zone, "customer_time_zones": customers}).calendar
+    assert monthly(calendar.latest_over).expression_string == close
+
+
 def test_the_gates_rules_are_the_ones_the_functions_read(aws: Synthesized) -> None:
     gates = parse({"gates": GATES}).gates
     written = gates_settings(gates)
@@ -273,6 +320,8 @@ ENVIRONMENT: dict[str, str] = {
     Env.GATES: "{}",
     Env.HAND_LIMITS: "{}",
     Env.JOURNAL: "{}",
+    Env.TIME_ZONES: "{}",
+    Env.BILLING_DAYS: "[1]",
 }
 
 

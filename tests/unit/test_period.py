@@ -54,10 +54,3 @@ def test_a_local_time_belongs_to_the_month_it_has_in_utc() -> None:
     tokyo = timezone(timedelta(hours=9))
     assert Period.of(datetime(2026, 11, 1, 8, 59, tzinfo=tokyo)) == Period(2026, 10)
     assert Period.of(datetime(2026, 11, 1, 9, 0, tzinfo=tokyo)) == Period(2026, 11)
-
-
-def test_a_period_can_be_closed_from_its_end_and_not_a_moment_before() -> None:
-    october = Period(2026, 10)
-    assert october.require_ended(october.end) is october
-    with pytest.raises(UserMistakeError, match=r"2026-10 is not over yet .* can be closed is 2026-09"):
-        october.require_ended(october.end - timedelta(microseconds=1))

@@ -10,6 +10,7 @@ from cli.connect import connected
 from cli.console import amount, grid, note, print_json, say, show
 from cli.options import MOST_EVENTS
 from cli.system import System
+from monthclose.domain.billing_window import period_at
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.series import Series
@@ -23,7 +24,7 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
     """Show what a customer's invoice would say now."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    draft = _draft(system, customer_id, Period.parse(period) if period else Period.of(system.ports.clock()))
+    draft = _draft(system, customer_id, Period.parse(period) if period else None)
     content = explain(draft, system.ports.usage, events)
     if in_json:
         print_json(content)
@@ -35,10 +36,13 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
         note("  there would be no invoice", "")
 
 
-def _draft(system: System, customer_id: str, period: Period) -> Draft:
+def _draft(system: System, customer_id: str, period: Period | None) -> Draft:
     customer = system.ports.books.customer(customer_id)
     if customer is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
+    if period is None:
+        now = system.ports.clock()
+        period = period_at(customer.billing_cycles, now, system.calendar, customer.billing_zones)
     month = system.ports.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is already invoiced: see monthclose invoice explain {month.invoice.number}")
@@ -46,7 +50,7 @@ def _draft(system: System, customer_id: str, period: Period) -> Draft:
     price_book = (close.price_book if close else "") or system.ports.price_books.latest()
     tax_table = (close.tax_table if close else "") or system.ports.tax_tables.latest()
     try:
-        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, now.date())
+        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, system.today)
     except ParkCustomerError as error:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 

@@ -163,7 +163,7 @@ def _chosen(system: System, close: Close, given: Given) -> Chosen:
     named = given.get("customers", "").split("\n")
     ids = [name.strip() for name in named if name.strip()]
     chooser = system.use_cases.retry_chooser
-    return chooser.named(ids) if ids else chooser.parked(close, given.get("parked_for", "").strip())
+    return chooser.named(ids, close.period) if ids else chooser.parked(close, given.get("parked_for", "").strip())
 
 
 def _look(dashboard: Dashboard, given: Given) -> Look:

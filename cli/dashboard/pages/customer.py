@@ -56,7 +56,7 @@ def show(request: Request) -> Response:
             customer,
             months,
             ports.settings.dunning,
-            now.date(),
+            dashboard.system.today,
             can_charge=customer.profile.payment_provider in ports.settings.providers,
         ),
         chart=balance_chart(customer, months, now),

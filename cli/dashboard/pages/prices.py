@@ -12,6 +12,7 @@ from cli.dashboard.addresses import customer_path
 from cli.dashboard.context import Dashboard, NotFoundError, dashboard_of
 from cli.dashboard.rendering import render
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
@@ -49,19 +50,20 @@ class Versions(NamedTuple):
 def show(request: Request) -> Response:
     """Show what holds in a month, this one unless another is asked for."""
     dashboard, asked = dashboard_of(request), request.query_params
+    calendar = dashboard.system.calendar
     period, customer = _period(request, dashboard), _customer(request, dashboard)
     versions = _versions(dashboard, period)
     book = dashboard.system.ports.price_books.get(versions.price_book)
     wanted = asked.get("q", "").strip()
-    prices = _found(_prices(book, period, customer), wanted)
+    prices = _found(_prices(book, period, customer, calendar), wanted)
     page, pages = _page(asked.get("page", "1"), len(prices))
     rest = [
         (title, entries)
         for title, found in (
-            ("Fees", _fees(book, period, customer)),
-            ("Discounts", _discounts(book, period, customer)),
-            ("Minimum commitments", _commitments(book, period, customer)),
-            ("Maximums", _limits(book, period, customer)),
+            ("Fees", _fees(book, period, customer, calendar)),
+            ("Discounts", _discounts(book, period, customer, calendar)),
+            ("Minimum commitments", _commitments(book, period, customer, calendar)),
+            ("Maximums", _limits(book, period, customer, calendar)),
         )
         if (entries := _found(found, wanted)[:ENTRIES_A_PAGE])
     ]
@@ -88,7 +90,7 @@ def show(request: Request) -> Response:
 def _period(request: Request, dashboard: Dashboard) -> Period:
     asked = request.query_params.get("month", "")
     try:
-        return Period.parse(asked) if asked else Period.of(dashboard.system.ports.clock())
+        return Period.parse(asked) if asked else dashboard.system.this_month
     except UserMistakeError as error:
         raise NotFoundError(str(error)) from None
 
@@ -121,14 +123,15 @@ def _found(entries: Iterable[Entry], wanted: str) -> list[Entry]:
     return [one for one in entries if not text or text in " ".join((one.name, one.code, *one.whom)).casefold()]
 
 
-def _prices(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
-    month = Window(period.start, period.end)
-    if customer:
-        terms = Terms(book, customer.customer_id, customer.currency, period)
+def _prices(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
+    terms, month = _terms(book, period, customer, calendar), _month(period, calendar)
+    if terms:
         found = [price for sku in sorted(book.currencies) for price in terms.prices(sku)]
     else:
         found = [price for price in book.prices if overlap(price.valid, month)]
-    return [_price(price, "" if price.valid == month else words.valid_in_words(price.valid)) for price in found]
+    return [
+        _price(price, "" if price.valid == month else words.valid_in_words(price.valid, calendar)) for price in found
+    ]
 
 
 def _price(price: Price, when: str) -> Entry:
@@ -137,9 +140,12 @@ def _price(price: Price, when: str) -> Entry:
     return Entry(name, price.sku, words.price_in_words(price), price.currency, whom, 0, when)
 
 
-def _fees(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
-    terms = _terms(book, period, customer)
-    month = Window(period.start, period.end)
+def _month(period: Period, calendar: BillingCalendar) -> Window:
+    return Window(calendar.start(period), calendar.end(period))
+
+
+def _fees(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
+    terms, month = _terms(book, period, customer, calendar), _month(period, calendar)
     due = [fee for fee, _ in terms.fees()] if terms else [fee for fee in book.fees if overlap(fee.valid, month)]
     return [
         _special(
@@ -148,14 +154,14 @@ def _fees(book: PriceBook, period: Period, customer: Customer | None) -> list[En
             words.fee_in_words(fee),
             fee.currency,
             fee.customers,
-            words.valid_in_words(fee.valid),
+            words.valid_in_words(fee.valid, calendar),
         )
         for fee in due
     ]
 
 
-def _discounts(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
-    terms = _terms(book, period, customer)
+def _discounts(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
+    terms = _terms(book, period, customer, calendar)
     holding = terms.discounts() if terms else [one for one in book.discounts if period in one.months]
     say = words.discount_in_words
     return [
@@ -164,25 +170,27 @@ def _discounts(book: PriceBook, period: Period, customer: Customer | None) -> li
     ]
 
 
-def _commitments(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
-    terms = _terms(book, period, customer)
+def _commitments(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
+    terms = _terms(book, period, customer, calendar)
     holding = terms.commitments() if terms else [one for one in book.commitments if one.schedule.holds_in(period)]
-    return [_scheduled(one, words.commitment_in_words(one)) for one in holding]
+    return [_scheduled(one, words.commitment_in_words(one), calendar) for one in holding]
 
 
-def _limits(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
-    terms = _terms(book, period, customer)
+def _limits(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> list[Entry]:
+    terms = _terms(book, period, customer, calendar)
     holding = terms.limits() if terms else [one for one in book.limits if one.schedule.holds_in(period)]
-    return [_scheduled(one, words.limit_in_words(one)) for one in holding]
+    return [_scheduled(one, words.limit_in_words(one), calendar) for one in holding]
 
 
-def _scheduled(one: Commitment | Limit, what: str) -> Entry:
-    when = words.schedule_in_words(one.schedule)
+def _scheduled(one: Commitment | Limit, what: str, calendar: BillingCalendar) -> Entry:
+    when = words.schedule_in_words(one.schedule, calendar)
     return _special(one.id, one.description, what, one.currency, one.customers, when)
 
 
-def _terms(book: PriceBook, period: Period, customer: Customer | None) -> Terms | None:
-    return Terms(book, customer.customer_id, customer.currency, period) if customer else None
+def _terms(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> Terms | None:
+    if customer is None:
+        return None
+    return Terms(book, customer.customer_id, customer.currency, period, within=_month(period, calendar))
 
 
 def _special(code: str, description: str, what: str, currency: str, customers: Sequence[str], when: str) -> Entry:
@@ -196,7 +204,7 @@ def _taxes(dashboard: Dashboard, version: str, period: Period, customer: Custome
     if not isinstance(table, TaxTable):
         return []
     concerns = _of_place(customer) if customer else lambda _rule: True
-    first, end = period.start.date(), period.end.date()
+    first, end = period.first_day, period.end_day
     rates = [("", rule) for rule in table.rules] + [("reverse charge", rule) for rule in table.reverse_charge]
     return [_rule(kind, rule) for kind, rule in rates if rule.start < end and rule.end > first and concerns(rule)]
 

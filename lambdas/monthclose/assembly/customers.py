@@ -76,16 +76,16 @@ class CustomerUseCases:
         """Places and lifts holds for a person."""
         from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
 
-        return HoldDesk(self.ports.books, self.ports.clock, self.ports.register)
+        return HoldDesk(self.ports.books, self.ports.clock, self.ports.register, self.ports.settings.calendar)
 
     @cached_property
     def cashier(self) -> Cashier:
         """Charges, credits and books money for a person."""
         from monthclose.use_cases.accounts.adjust_account import Cashier
 
-        ports = self.ports
+        ports, calendar = self.ports, self.ports.settings.calendar
         keeper, teller = self.hold_keeper, self.customer_teller
-        return Cashier(ports.books, ports.closes, ports.clock, self.charger, keeper, teller, ports.register)
+        return Cashier(ports.books, ports.closes, ports.clock, self.charger, keeper, teller, ports.register, calendar)
 
     # Notices
 
@@ -97,7 +97,8 @@ class CustomerUseCases:
 
         ports, settings = self.ports, self.ports.settings
         link = link_writer(settings.links, ports.link_secrets, ports.clock)
-        return NoticeTexts(settings.company_name, link, settings.company.language, frozenset(ports.hosted_pages))
+        pages, language = frozenset(ports.hosted_pages), settings.company.language
+        return NoticeTexts(settings.company_name, link, language, pages, settings.calendar)
 
     @cached_property
     def hold_teller(self) -> HoldTeller:

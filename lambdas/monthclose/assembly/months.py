@@ -66,7 +66,14 @@ class MonthUseCases(CustomerUseCases):
 
         ports = self.ports
         return UsageImporter(
-            ports.directory, ports.usage, ports.closes, ports.books, ports.clock, ports.price_books, ports.tax_tables
+            directory=ports.directory,
+            usage=ports.usage,
+            closes=ports.closes,
+            books=ports.books,
+            clock=ports.clock,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            calendar=ports.settings.calendar,
         )
 
     @cached_property
@@ -91,6 +98,7 @@ class MonthUseCases(CustomerUseCases):
             lambda: self.ports.column_files,  # importing what reads them takes a while
             settings.drop,
             settings.max_rejected_percent,
+            settings.calendar.zone,
         )
 
     @cached_property
@@ -167,6 +175,7 @@ class MonthUseCases(CustomerUseCases):
             documents=ports.documents,
             tax_tables=ports.tax_tables,
             company=ports.settings.company,
+            calendar=ports.settings.calendar,
         )
 
     @cached_property
@@ -224,7 +233,8 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.invoices.correct_invoice import Corrector
 
         ports = self.ports
-        return Corrector(ports.books, ports.closes, ports.documents, self.issued, self.hold_keeper, ports.clock)
+        keeper, calendar = self.hold_keeper, ports.settings.calendar
+        return Corrector(ports.books, ports.closes, ports.documents, self.issued, keeper, ports.clock, calendar)
 
     @cached_property
     def refunder(self) -> Refunder:
@@ -295,7 +305,8 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.invoices.invoice_page import InvoicePages
 
         ports = self.ports
-        return InvoicePages(ports.settings.company_name, self.issued, ports.clock, frozenset(ports.hosted_pages))
+        pages, settings = frozenset(ports.hosted_pages), ports.settings
+        return InvoicePages(settings.company_name, self.issued, ports.clock, pages, settings.calendar)
 
     # Closes
 
@@ -303,8 +314,9 @@ class MonthUseCases(CustomerUseCases):
         """Open a period for an execution; see `open_close`."""
         from monthclose.use_cases.closes.open_close import open_close
 
-        ports = self.ports
-        return open_close(period, execution, only, closes=ports.closes, workflow=ports.workflow, clock=ports.clock)
+        ports, calendar = self.ports, self.ports.settings.calendar
+        closes, workflow, clock = ports.closes, ports.workflow, ports.clock
+        return open_close(period, execution, only, closes=closes, workflow=workflow, clock=clock, calendar=calendar)
 
     @cached_property
     def planner(self) -> Planner:
@@ -434,7 +446,9 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.closes.watch_closes import CloseWatcher
 
         ports = self.ports
-        return CloseWatcher(ports.closes, ports.limits, ports.clock, frozenset(ports.settings.providers))
+        settings = ports.settings
+        providers, billing_days = frozenset(settings.providers), settings.billing_days
+        return CloseWatcher(ports.closes, ports.limits, ports.clock, providers, billing_days, settings.calendar)
 
     # Collections
 
@@ -444,9 +458,15 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.collections.find_owing import OwingFinder
 
         ports = self.ports
-        providers = ports.settings.providers
         return OwingFinder(
-            ports.claims, ports.closes, ports.directory, ports.documents, ports.workflow, ports.clock, providers
+            claims=ports.claims,
+            closes=ports.closes,
+            directory=ports.directory,
+            documents=ports.documents,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            providers=ports.settings.providers,
+            calendar=ports.settings.calendar,
         )
 
     def collector(self, provider: str) -> Collector:

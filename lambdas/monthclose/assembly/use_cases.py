@@ -63,6 +63,7 @@ class UseCases(MonthUseCases):
             clock=ports.clock,
             gates=settings.gates,
             settings=settings.deciding,
+            calendar=settings.calendar,
         )
 
     @cached_property
@@ -209,7 +210,8 @@ class UseCases(MonthUseCases):
         from monthclose.use_cases.pack.pack_store import PackStore
         from monthclose.use_cases.pack.plan_pack import PackPlanner
 
-        return PackPlanner(self.ports.closes, PackStore(self.ports.documents), self.ports.clock)
+        ports = self.ports
+        return PackPlanner(ports.closes, PackStore(ports.documents), ports.clock, ports.settings.calendar)
 
     @cached_property
     def pack_part_reader(self) -> PackPartReader:

@@ -105,22 +105,35 @@ class Period:
         """The period before."""
         return Period(self.year - (self.month == 1), (self.month - 2) % 12 + 1, self.day)
 
-    def require_ended(self, now: datetime) -> Period:
-        """Return itself if the month is over at `now`.
-
-        Raises
-        ------
-        UserMistakeError
-            The month still runs or lies in the future: its usage isn't complete.
-        """
-        if now < self.end:
-            raise UserMistakeError(
-                f"{self} is not over yet (it ends {self.end:%Y-%m-%d} 00:00 UTC); "
-                f"the latest period that can be closed is {Period.on(now.astimezone(UTC).date(), self.day).previous}"
-            )
-        return self
-
 
 def day_in_words(day: date) -> str:
     """Write a day as documents do: `1 November 2026`."""
     return f"{day.day} {day:%B %Y}"
+
+
+def read_billing_day(said: object) -> int:
+    """Read a billing day: a number from 1 to 28, or `last`.
+
+    Raises
+    ------
+    UserMistakeError
+        It is neither.
+    """
+    text = str(said).strip().lower()
+    if text == "last":
+        return LAST
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:3]) <= MOST_DAYS:
+        raise UserMistakeError(f"billing_day is neither a day from 1 to {MOST_DAYS} nor last")
+    return int(text[:3])
+
+
+def billing_day_text(day: int) -> str:
+    """Write a billing day as files and settings have it."""
+    return "last" if day == LAST else str(day)
+
+
+def period_in_words(period: Period) -> str:
+    """Write a period for people: `October 2026`; one of another billing day by its first and last day."""
+    if period.day == 1:
+        return f"{period.first_day:%B %Y}"
+    return f"{day_in_words(period.first_day)} to {day_in_words(period.last_day)}"

@@ -17,6 +17,7 @@ CARRIED_OVER = "Carried over from earlier months (too small to invoice then)"
 EARLIER_MONTHS = "earlier months"
 MONTH = "{period}"
 CARRIED_AMOUNT = "the amount that {period} carried over"
+IN_ADVANCE = "{description}, in advance for {period}"
 ADJUSTED = "{description}, adjustment for {period}"
 BILLED_BEFORE = "{description}, already billed on {numbers}"
 COMMITTED = "Minimum commitment {name}"
@@ -32,13 +33,13 @@ GRANTED = {
 
 PHRASES = (
     *(OWN_CREDIT, CARRIED_OVER, EARLIER_MONTHS, MONTH, CARRIED_AMOUNT, ADJUSTED, BILLED_BEFORE, COMMITTED, CREDITED),
-    *(OVERAGE, LIMITED),
+    *(OVERAGE, LIMITED, IN_ADVANCE),
     *(phrase for both in GRANTED.values() for phrase in both),
 )
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _SHAPES = {
     "day": rf"(?P<day>\d{{1,2}} (?:{_MONTHS}) \d{{4}})",
-    "period": r"(?P<period>\d{4}-\d{2})",
+    "period": r"(?P<period>\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[2-9]|1\d|2[0-8]|last))?)",
     "number": r"(?P<number>\S+)",
 }
 """What stands for the names in a phrase; anything, for a name that is not here."""

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.patience import patience
 from monthclose.errors import UserMistakeError
 from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
@@ -14,7 +15,9 @@ _LEAST_SECONDS = 21_600
 @state_handler("find_owing", key="execution")
 def handler(event: Event) -> Event:
     """Start a run of the collections for the day that an operator named, or the day of the rule's event."""
-    found = use_cases().owing_finder.find(event["execution"], requested_day(event["request"]))
+    found = use_cases().owing_finder.find(
+        event["execution"], requested_day(event["request"], runtime().settings.calendar)
+    )
     if found.outcome == "begun":
         day = found.day.isoformat()
         use_cases().starts.record("collections.started", event["execution"], event["request"], day=day)
@@ -32,7 +35,7 @@ def handler(event: Event) -> Event:
     }
 
 
-def requested_day(request: Any) -> date | None:
+def requested_day(request: Any, calendar: BillingCalendar = IN_UTC) -> date | None:
     """Read which day an execution's input names; None if it names none.
 
     Raises
@@ -44,6 +47,6 @@ def requested_day(request: Any) -> date | None:
     try:
         if "today" in given:
             return date.fromisoformat(given["today"])
-        return datetime.fromisoformat(given["time"]).date() if "time" in given else None
+        return calendar.day(datetime.fromisoformat(given["time"])) if "time" in given else None
     except (TypeError, ValueError):
         raise UserMistakeError('the day cannot be read; write it like {"today": "2026-11-04"}') from None

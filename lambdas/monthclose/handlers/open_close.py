@@ -3,17 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-from monthclose.domain.period import Period
+from monthclose.bootstrap import utc_now
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
+from monthclose.domain.period import Period, read_billing_day
 from monthclose.errors import UserMistakeError
-from monthclose.handlers.entry import Event, state_handler, use_cases
+from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
 from monthclose.names import RETRIES_PREFIX
+from monthclose.ports import Clock
 
 
 @state_handler("open_close", key="execution")
 def handler(event: Event) -> Event:
     """Open the period that an operator named, or the month before the rule's event; or begin its rehearsal."""
     request, execution = event["request"], event["execution"]
-    period, opener = requested_period(request), use_cases().rehearsal_opener
+    ports = runtime()
+    period = requested_period(request, ports.clock, ports.settings.calendar)
+    opener = use_cases().rehearsal_opener
     answer: Event = {"period": str(period), "scan": None}
     if _is_rehearsal(request):
         begun = opener.rehearse(period, execution)
@@ -38,19 +43,21 @@ def _is_rehearsal(request: Any) -> bool:
     return wanted
 
 
-def requested_period(request: Any) -> Period:
-    """Read which period an execution's input names.
+def requested_period(request: Any, clock: Clock = utc_now, calendar: BillingCalendar = IN_UTC) -> Period:
+    """Read which period an execution's input names; of a billing day, the one that ended last.
 
     Raises
     ------
     UserMistakeError
-        The input has neither `period` nor an event's `time`.
+        The input has neither `period`, nor a `billing_day`, nor an event's `time`.
     """
     if isinstance(request, dict) and isinstance(request.get("period"), str):
         return Period.parse(request["period"])
+    if isinstance(request, dict) and "billing_day" in request:
+        return calendar.last_over(clock(), read_billing_day(request["billing_day"]))
     if isinstance(request, dict) and isinstance(request.get("time"), str):
         try:
-            return Period.of(datetime.fromisoformat(request["time"])).previous
+            return calendar.last_over(datetime.fromisoformat(request["time"]))
         except ValueError:
             pass
     raise UserMistakeError('the input must name a period, like {"period": "2026-10"}, or be a scheduled event')

@@ -6,7 +6,7 @@ new language.
 """
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -60,15 +60,17 @@ class Locale:
         return pattern.format(day=day.day, **self._month(day.year, day.month, "in a date"))
 
     def month(self, period: Period) -> str:
-        """Write a month: `November 2026`."""
+        """Write a period: `November 2026`, or its first and last day."""
+        if period.day != 1:
+            return self.days(period)
         return self._format("{month} {year}").format(**self._month(period.year, period.month, "month"))
 
     def days(self, period: Period) -> str:
-        """Write the first and the last day of a month: `1-31 October 2026`, with an en dash."""
-        last = (period.end - timedelta(days=1)).date()
-        return self._format("1\u2013{end}").format(
-            start=self.day(period.start.date()), end=self.day(last), last=last.day
-        )
+        """Write the first and the last day of a period: `1-31 October 2026`, with an en dash."""
+        first, last = period.first_day, period.last_day
+        if period.day != 1:
+            return f"{self.day(first)} \u2013 {self.day(last)}"
+        return self._format("1\u2013{end}").format(start=self.day(first), end=self.day(last), last=last.day)
 
     def number(self, number: Decimal | int) -> str:
         """Write an exact number with its digits grouped and no needless zeros: `1,234.5`."""

@@ -4,7 +4,7 @@ Every method may raise `TryLaterError` if the service behind it is briefly unava
 """
 
 from monthclose.ports.audit import AuditTrail
-from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
+from monthclose.ports.books import Billed, Books, CustomerDirectory, Owing, Record
 from monthclose.ports.claims import Claim, Claims
 from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
@@ -44,6 +44,7 @@ __all__ = [
     "Arrival",
     "AuditTrail",
     "BeforeRequest",
+    "Billed",
     "Books",
     "ChargeOrder",
     "ChargeOutcome",

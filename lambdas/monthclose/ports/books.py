@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.customer import Customer, Profile, billing_zones
+from monthclose.domain.accounts.cycles import Cycles, cycles_for
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.calendar import Zones
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
@@ -49,11 +51,36 @@ class Owing(NamedTuple):
     provider: str
 
 
+class Billed(NamedTuple):
+    """A customer's profile, and the billing days and time zones that they have had if theirs has changed."""
+
+    profile: Profile
+    cycles: Cycles
+    zones: Zones = ()
+
+    @property
+    def billing_cycles(self) -> Cycles:
+        """The billing days that they have had, the present one last."""
+        return self.cycles or cycles_for(self.profile.billing_day)
+
+    @property
+    def billing_zones(self) -> Zones:
+        """The time zones that they have had, the present one last; empty if it has always been the company's."""
+        return billing_zones(self.profile, self.zones)
+
+
 class CustomerDirectory(Protocol):
     """All customers."""
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        """Create customers or replace their profiles, in the register as well; their accounts are not touched."""
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> Mapping[str, Profile]:
+        """Create customers or replace their profiles, in the register as well; their accounts are not touched.
+
+        Returns
+        -------
+        mapping
+            By id, the profiles that were not stored because the customer is there with another billing day or time
+            zone: the account must keep that (see `domain.accounts.cycles`, `domain.calendar`).
+        """
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Iterate over all customers in the store's own order, in constant memory.
@@ -69,6 +96,9 @@ class CustomerDirectory(Protocol):
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Read the profiles of those ids that are customers."""
+
+    def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
+        """Read of those ids that are customers what decides about the time that their invoices bill."""
 
     def currencies(self) -> Iterator[str]:
         """Iterate over the currencies of all customers, one for each of them, in constant memory; may lag a moment."""

@@ -89,7 +89,7 @@ def test_a_customer_of_a_batch_of_many_is_closed_again_without_the_others_of_it(
     assert close
     chooser = many.use_cases.retry_chooser
     many.gateway.failures.clear()
-    many.close(OCTOBER, "execution-2", chooser.store(close, chooser.named(["first"])))
+    many.close(OCTOBER, "execution-2", chooser.store(close, chooser.named(["first"], OCTOBER)))
     assert many.month("first").payment.state is PaymentState.PAID  # type: ignore[union-attr]
     assert many.month("second").parked
     assert many.month("lost").parking == replace(many.month("lost").parking, active=True)  # type: ignore[type-var]
@@ -198,7 +198,7 @@ def collecting(world: World) -> Command:
 def _listed(world: World, name: str) -> str:
     close, chooser = world.closes.get(OCTOBER), world.use_cases.retry_chooser
     assert close
-    return chooser.store(close, chooser.named([name]))
+    return chooser.store(close, chooser.named([name], close.period))
 
 
 def test_todays_collections_run_now_say_what_came_of_them_and_a_second_run_does_nothing_twice(

@@ -1,5 +1,6 @@
 """Maximums and minimums by quarter, month by month: closes, late usage, new invoices, months billed late, previews."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
+from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Commitment, Discount, Limit, Price, PriceBook
 from monthclose.domain.pricing.term import Length
@@ -209,12 +211,20 @@ def test_months_and_documents_are_read_only_for_whom_a_quarter_or_a_year_concern
     close(world, OCTOBER)
     reads = list[str]()
     months, get_slice = world.books.months, world.documents.get_slice
-    monkeypatch.setattr(world.books, "months", lambda name: (reads.append(name), months(name))[1])
-    monkeypatch.setattr(world.documents, "get_slice", lambda *place: (reads.append("document"), get_slice(*place))[1])
+
+    def counted_months(customer_id: str) -> Mapping[Period, CustomerMonth]:
+        reads.append(customer_id)
+        return months(customer_id)
+
+    def counted_slice(key: str, offset: int, length: int) -> bytes:
+        reads.append("document")
+        return get_slice(key, offset, length)
+
+    monkeypatch.setattr(world.books, "months", counted_months)
+    monkeypatch.setattr(world.documents, "get_slice", counted_slice)
     for customer in ("other", "acme"):
-        world.drafter.draft(
-            world.customer(customer), NOVEMBER, world.price_books.latest(), "", NOVEMBER.end, NOVEMBER.end.date()
-        )
+        prices, day = world.price_books.latest(), NOVEMBER.end
+        world.drafter.draft(world.customer(customer), NOVEMBER, prices, "", day, day.date())
     assert reads == ["acme", "document"]
 
 

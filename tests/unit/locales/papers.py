@@ -83,6 +83,7 @@ STEPS: tuple[Step, ...] = (
     _amounts(kind="maximum_part", limit="80", reached="87.5", off="2.5"),
     _amounts(kind="term_maximum_part", limit="80", reached="87.5", off="2.5", **_TERM),
     _amounts(kind="priced_again", value="12.5", period="2026-09"),
+    _amounts(kind="fee_due", value="12.5", period="2026-09"),
     _amounts(kind="billed", value="12.5", invoice="INV-00000007"),
     _amounts(kind="carried", value="12.5", period="earlier months"),
     _amounts(kind="tax_share", share="12.5"),

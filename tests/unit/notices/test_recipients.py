@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.world import World
 BOOKS, CHIEF, OWING = "books@acme.example", "chief@acme.example", "owing@acme.example"
 
 
-def world_of(method: str = "ok", policy: HoldPolicy | None = None, **profile: str) -> World:
+def world_of(method: str = "ok", policy: HoldPolicy | None = None, **profile: Any) -> World:
     world = World(hold_policy=policy or HoldPolicy())
     world.use(world.add_customer("acme", method=method), "10")
     world.directory.put_profiles([("acme", replace(world.customer("acme").profile, **profile))])

@@ -193,8 +193,10 @@ def any_scope() -> st.SearchStrategy[dict[str, list[str]]]:
 def any_example(draw: st.DrawFn) -> dict[str, Any]:
     """Three months, a fee, and any maximums and minimums."""
     cents = st.decimals(0, 200, places=2).map(str)
-    length = st.sampled_from([{}, {"term": "quarter", "calendar": True}, {"term": "year", "from": "2026-10"}])
-    overage = st.sampled_from([{}, {"overage": "1.2"}])
+    length: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+        [{}, {"term": "quarter", "calendar": True}, {"term": "year", "from": "2026-10"}]
+    )
+    overage: st.SearchStrategy[dict[str, str]] = st.sampled_from([{}, {"overage": "1.2"}])
     limits = [
         {"id": f"l{n}", "maximum": draw(cents), **draw(any_scope()), **draw(length)}
         for n in range(draw(st.integers(0, 3)))

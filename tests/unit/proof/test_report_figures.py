@@ -96,7 +96,7 @@ def test_no_name_of_a_customer_or_sku_becomes_markup(world: World) -> None:
     assert "<script" not in a_page(world)
 
 
-def _fields(world: World) -> dict[str, str]:
+def _fields(world: World) -> dict[str, Any]:
     profile = world.customer("late").profile
     return {name: getattr(profile, name) for name in profile.__dataclass_fields__}
 

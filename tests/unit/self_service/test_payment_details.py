@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def heard(world: World, page: str) -> Result:
     return applied.result
 
 
-def imported(world: World, **changes: str) -> None:
+def imported(world: World, **changes: Any) -> None:
     """Import the customer's row again, with some changes."""
     world.directory.put_profiles([("acme", replace(world.customer("acme").profile, **changes))])
 

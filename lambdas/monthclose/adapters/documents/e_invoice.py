@@ -121,8 +121,8 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
     nets = [sign * net for net in document.net_items]
     line_nets, deductions = nets[: len(document.lines)], nets[len(document.lines) :]
     charges = list(zip(document.discounts, deductions, vats[len(document.lines) :], strict=True))
-    period = document.period
-    last_day = (period.end - timedelta(days=1)).date()  # a month's services are delivered at its end
+    first, end = document.served(document.period)
+    last_day = (end - timedelta(days=1)).date()  # a month's services are delivered at its end
 
     def amount(minor: int) -> str:
         return _amount(minor, document.currency)
@@ -137,7 +137,7 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
         "BT-19": document.customer.cost_centre,
         "BT-20": document.terms or ("" if document.due_on else "On receipt"),
         "BT-72": last_day,
-        "BT-73": period.start.date(),
+        "BT-73": first.date(),
         "BT-74": last_day,
         "BT-106": amount(sum(line_nets)),
         "BT-107": amount(-sum(minor for minor in deductions if minor < 0)),

@@ -15,6 +15,7 @@ from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import BillingItem, CustomerItem, InvoiceItem
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
@@ -25,8 +26,8 @@ from monthclose.ports import Record
 class DynamoBooks:
     """`Books` on DynamoDB: one transaction per commit, each item fenced by its version."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, calendar: BillingCalendar = IN_UTC) -> None:
+        self._connection, self._calendar = connection, calendar
 
     def customer(self, customer_id: str) -> Customer | None:
         """Read a customer's account."""
@@ -61,12 +62,15 @@ class DynamoBooks:
         replaced = {record.replaced_by: record for record in to_write if _is_replaced(record)}
         with translated():
             if len(to_write) == 1 and not _is_claim(to_write[0]):
-                records.to_item(to_write[0]).save(condition=_unchanged(to_write[0], {}))
+                self._item(to_write[0]).save(condition=_unchanged(to_write[0], {}))
                 return
             # The token makes the client's own retries safe: the second one answers like the first.
             with TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction:
                 for record in to_write:
-                    transaction.save(records.to_item(record), condition=_unchanged(record, replaced))
+                    transaction.save(self._item(record), condition=_unchanged(record, replaced))
+
+    def _item(self, record: Record) -> records.Item:
+        return records.to_item(record.dated(self._calendar) if isinstance(record, Entry) else record)
 
 
 def _is_claim(record: Record) -> bool:

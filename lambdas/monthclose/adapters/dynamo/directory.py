@@ -1,21 +1,25 @@
 """The customer directory, in the customers table."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from itertools import batched
 from sys import intern
 
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
-from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer
-from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
+from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer, profile, profile_values
+from monthclose.domain.accounts import cycles
+from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.calendar import read_zones
 from monthclose.domain.closes.batching import Planned
-from monthclose.ports import Owing, Register
+from monthclose.errors import ConflictError
+from monthclose.ports import Billed, Owing, Register
 
+_PLANNED = ("customer_id", "payment_provider", "last_invoiced_minor", "currency", "billing_day", "cycles")
 _PROFILES_AT_ONCE = 2_000
 """Profiles in one object of the register."""
 
@@ -32,26 +36,35 @@ class DynamoCustomerDirectory:
     def __init__(self, batches: Batches, register: Callable[[], Register]) -> None:
         self._batches, self._register = batches, register
 
-    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> dict[str, Profile]:
         """Set each profile and raise the version, without reading: account attributes stay as they are."""
+        moved: dict[str, Profile] = {}
         for some in batched(profiles, _PROFILES_AT_ONCE, strict=False):
-            for customer_id, profile in some:
-                item = CustomerItem(customer_id)
-                values = [_stated(name, value) for name, value in asdict(profile).items()]
-                with translated():
-                    item.update(actions=[*values, CustomerItem.version.add(1)])
+            for customer_id, one in some:
+                values = [_stated(name, value) for name, value in profile_values(one).items() if name != "billing_day"]
+                if one.billing_day != 1:
+                    values.append(CustomerItem.billing_day.set(one.billing_day))
+                try:
+                    with translated():
+                        CustomerItem(customer_id).update(
+                            actions=[*values, CustomerItem.version.add(1)], condition=_same_periods(one)
+                        )
+                except ConflictError:
+                    moved[customer_id] = one
             self._register().put_profiles(some)
+        return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
         with translated():
             for item in CustomerItem.scan(
-                attributes_to_get=["customer_id", "payment_provider", "last_invoiced_minor", "currency"],
+                attributes_to_get=[*_PLANNED],
                 consistent_read=True,
                 last_evaluated_key={"customer_id": {"S": after}} if after else None,
             ):
                 provider, currency = intern(item.payment_provider), intern(item.currency)  # once, not a million times
-                yield Planned(item.customer_id, provider, int(item.last_invoiced_minor), currency)
+                theirs = cycles.read(item.cycles or []) or cycles.cycles_for(int(item.billing_day or 1))
+                yield Planned(item.customer_id, provider, int(item.last_invoiced_minor), currency, theirs)
 
     def scan_accounts(self, after: str = "") -> Iterator[Customer]:
         """Scan the table page by page: DynamoDB charges for whole items, whatever is read of them."""
@@ -63,10 +76,16 @@ class DynamoCustomerDirectory:
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Look the ids up, in batches."""
-        names = list(Profile.__dataclass_fields__)
-        wanted = ["customer_id", *names]
+        return {customer_id: billed.profile for customer_id, billed in self.billed(customer_ids).items()}
+
+    def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
+        """Look the ids up, in batches."""
+        wanted = ["customer_id", "cycles", "zones", *Profile.__dataclass_fields__]
         items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=False, attributes=wanted)
-        return {item.customer_id: Profile(**{name: getattr(item, name) for name in names}) for item in items}
+        return {
+            item.customer_id: Billed(profile(item), cycles.read(item.cycles or []), read_zones(item.zones or []))
+            for item in items
+        }
 
     def currencies(self) -> Iterator[str]:
         """Scan the table page by page, reading one attribute."""
@@ -96,8 +115,20 @@ class DynamoCustomerDirectory:
                     yield item.customer_id
 
 
-def _stated(name: str, value: str) -> Action:
+def _same_periods(profile: Profile) -> Condition:
+    """Let a profile be written only if neither billing day nor time zone changes: the account keeps those before."""
+    day: Condition = CustomerItem.billing_day.does_not_exist()
+    if profile.billing_day != 1:
+        day = CustomerItem.billing_day == profile.billing_day
+    zone: Condition = CustomerItem.time_zone.does_not_exist()
+    if profile.time_zone:
+        zone = CustomerItem.time_zone == profile.time_zone
+    unchanged: Condition = CustomerItem.customer_id.does_not_exist() | (day & zone)
+    return unchanged
+
+
+def _stated(name: str, value: str | None) -> Action:
     """Set an attribute, or remove one that few have and that is empty."""
     attribute = getattr(CustomerItem, name)
-    action: Action = attribute.set(value) if value or name not in SELDOM else attribute.remove()
+    action: Action = attribute.remove() if value is None else attribute.set(value)
     return action

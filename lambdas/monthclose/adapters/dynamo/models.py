@@ -73,6 +73,10 @@ class CustomerItem(Model):
     tax_id = UnicodeAttribute(default="")
     address = UnicodeAttribute(default="")
     language = UnicodeAttribute(default="")
+    time_zone = UnicodeAttribute(null=True)
+    """Not there: the company's."""
+    billing_day = NumberAttribute(null=True)
+    """Not there: the first."""
     invoice_emails = UnicodeAttribute(null=True, default="")
     dunning_emails = UnicodeAttribute(null=True, default="")
     contact = UnicodeAttribute(null=True, default="")
@@ -104,6 +108,10 @@ class CustomerItem(Model):
     carried_by_class = JSONAttribute(default=dict)
     dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
+    zones = JSONAttribute(null=True)
+    cycles = JSONAttribute(null=True)
+    fees_ahead = UnicodeAttribute(null=True)
+    sized_in = UnicodeAttribute(default="")
     version = NumberAttribute(default=0)
 
 
@@ -202,6 +210,8 @@ class EntryItem(BillingItem, discriminator="entry"):
     time = UTCDateTimeAttribute()
     legs = JSONAttribute()
     memo = UnicodeAttribute()
+    day = UnicodeAttribute(null=True)
+    """Where the company's time zone had another date than UTC."""
 
 
 class NoticeItem(BillingItem, discriminator="notice"):

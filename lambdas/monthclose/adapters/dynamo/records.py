@@ -7,10 +7,12 @@ from datetime import date, datetime
 from typing import Any
 
 from monthclose.adapters.dynamo import models as m
+from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
+from monthclose.domain.calendar import read_zones, zones_content
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.month import (
@@ -44,6 +46,7 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
                 time=record.time,
                 legs=[[leg.account, leg.minor] for leg in record.legs],
                 memo=record.memo,
+                day=record.day.isoformat() if record.day else None,
                 version=1,
             )
         case Invoice():
@@ -105,8 +108,25 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
     given = {"given_method": _given(customer.given_method)}
-    seldom = {name: getattr(customer.profile, name) or None for name in SELDOM}
-    return m.CustomerItem(**fields | asdict(customer.profile) | seldom | written | given)
+    billed = {
+        "cycles": cycles.content(customer.cycles) or None,
+        "fees_ahead": customer.fees_ahead or None,
+        "zones": zones_content(customer.zones) or None,
+    }
+    return m.CustomerItem(**fields | profile_values(customer.profile) | written | given | billed)
+
+
+def profile_values(profile: Profile) -> dict[str, Any]:
+    """Make a profile's attributes; None for those that are not stored."""
+    seldom = {name: getattr(profile, name) or None for name in SELDOM}
+    return asdict(profile) | seldom | {"billing_day": None if profile.billing_day == 1 else profile.billing_day}
+
+
+def profile(item: m.CustomerItem) -> Profile:
+    """Read a profile."""
+    values = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
+    values |= {name: values[name] or "" for name in SELDOM}
+    return Profile(**values | {"billing_day": int(item.billing_day or 1)})
 
 
 def _given(method: GivenMethod | None) -> dict[str, Any] | None:
@@ -161,10 +181,14 @@ def lease_of(customer_id: str) -> str:
 
 def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
-    profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
     read = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
-    return Customer(profile=Profile(**profile), **account | read)
+    billed = {
+        "cycles": cycles.read(item.cycles or []),
+        "fees_ahead": item.fees_ahead or "",
+        "zones": read_zones(item.zones or []),
+    }
+    return Customer(profile=profile(item), **account | read | billed)
 
 
 def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)
@@ -294,4 +318,5 @@ def _entry(item: m.EntryItem) -> Entry:
         time=item.time,
         legs=tuple(Leg(Account(account), minor) for account, minor in item.legs),
         memo=item.memo,
+        day=date.fromisoformat(item.day) if item.day else None,
     )

@@ -42,12 +42,13 @@ def _content(rehearsal: Rehearsal) -> dict[str, Any]:
         "last_period": str(last) if last else None,
         "started_at": rehearsal.started_at.isoformat(),
         "completed_at": rehearsal.completed_at.isoformat() if rehearsal.completed_at else None,
+        "over_at": rehearsal.over_at.isoformat() if rehearsal.over_at else None,
         "approval": asdict(approval) | {"time": approval.time.isoformat()} if approval else None,
     }
 
 
 def _rehearsal(content: Mapping[str, Any], version: int) -> Rehearsal:
-    last, completed = content["last_period"], content["completed_at"]
+    last, completed, over = content["last_period"], content["completed_at"], content.get("over_at")
     return Rehearsal(
         **dict(content)
         | {
@@ -56,6 +57,7 @@ def _rehearsal(content: Mapping[str, Any], version: int) -> Rehearsal:
             "last_period": Period.parse(last) if last else None,
             "started_at": datetime.fromisoformat(content["started_at"]),
             "completed_at": datetime.fromisoformat(completed) if completed else None,
+            "over_at": datetime.fromisoformat(over) if over else None,
             "approval": _approval(content["approval"]),
             "version": version,
         }

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monthclose.domain.accounts.addresses import Purpose, every_address, recipients, without
+from monthclose.domain.accounts.cycles import Cycles, cycles_for
 from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Parts, sum_minor
+from monthclose.domain.calendar import Zones, ZoneSince
 from monthclose.domain.money import Money, check_minor
 
 
@@ -33,6 +35,12 @@ class Profile:
         As on a letter, line by line, without name and country.
     language : str
         What they are written to in, as a tag (BCP 47): `de`, `pt-br`; empty for the company's language.
+    billing_day : int
+        The day of the month that their periods begin on, as last imported: 1 to 28, or `LAST` (see
+        `Customer.billing_cycles`).
+    time_zone : str
+        The zone that their months begin and end in, as last imported: `Asia/Tokyo`; empty for the company's (see
+        `Customer.billing_zones`).
     invoice_emails, dunning_emails : str
         Addresses for these e-mails in place of `email`, with spaces between them (see `addresses`).
     contact : str
@@ -54,15 +62,17 @@ class Profile:
     tax_id: str = ""
     address: str = ""
     language: str = ""
+    billing_day: int = 1
     invoice_emails: str = ""
     dunning_emails: str = ""
     contact: str = ""
     purchase_order: str = ""
     cost_centre: str = ""
     payer: str = ""
+    time_zone: str = ""
 
 
-SELDOM = ("invoice_emails", "dunning_emails", "contact", "purchase_order", "cost_centre", "payer")
+SELDOM = ("invoice_emails", "dunning_emails", "contact", "purchase_order", "cost_centre", "payer", "time_zone")
 """Fields of a profile that few have: where they are empty they are not stored, so that nobody else pays for them."""
 
 
@@ -113,6 +123,14 @@ class Customer:
         complained. An import of other addresses ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
+    cycles : tuple of Cycle
+        The billing days that they have had, once theirs has changed; empty before.
+    fees_ahead : str
+        The last period whose fees an invoice has billed in advance; empty if none has.
+    zones : tuple of ZoneSince
+        The time zones that they have had, once theirs has changed; empty before.
+    sized_in : str
+        The newest month whose document has sizes that the next one begins with; empty if none has.
     version : int
         Fences every write; 0 means not stored yet.
 
@@ -147,6 +165,10 @@ class Customer:
     carried_by_class: Mapping[str, int] = field(default_factory=dict)
     dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
+    cycles: Cycles = ()
+    fees_ahead: str = ""
+    zones: Zones = ()
+    sized_in: str = ""
     version: int = 0
 
     def __post_init__(self) -> None:
@@ -248,6 +270,16 @@ class Customer:
         return replace(self, given_method=given)
 
     @property
+    def billing_cycles(self) -> Cycles:
+        """The billing days that they have had, the present one last."""
+        return self.cycles or cycles_for(self.profile.billing_day)
+
+    @property
+    def billing_zones(self) -> Zones:
+        """The time zones that they have had, the present one last; empty if it has always been the company's."""
+        return billing_zones(self.profile, self.zones)
+
+    @property
     def in_use(self) -> bool:
         """Whether anything is open, credited or carried."""
         return bool(self.receivable_minor or self.credit_minor or self.carried_minor)
@@ -300,3 +332,8 @@ class Customer:
     def released_by(self, payment_id: str) -> Customer:
         """Release the lease; a lease of another payment stays."""
         return replace(self, open_payment="", check_at=None) if self.open_payment == payment_id else self
+
+
+def billing_zones(profile: Profile, zones: Zones) -> Zones:
+    """The time zones that a customer has had, the present one last; empty if it has always been the company's."""
+    return zones or ((ZoneSince(profile.time_zone),) if profile.time_zone else ())

@@ -4,12 +4,15 @@ A leg's amount is a debit when positive and a credit when negative. The customer
 is the sum of the legs on RECEIVABLE and CREDIT: what they owe less what we owe them.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.period import Period
 
 
@@ -57,6 +60,9 @@ class Entry:
         the same thing twice is refused by the store.
     period : Period
         The period of the invoice that the entry is about.
+    day : date or None
+        The company's day that it was booked on, where that is not UTC's. The store notes it as the entry is committed,
+        so that no later setting moves it.
     """
 
     entry_id: str
@@ -66,6 +72,17 @@ class Entry:
     time: datetime
     legs: tuple[Leg, ...]
     memo: str = ""
+    day: date | None = None
+
+    @property
+    def booked_on(self) -> date:
+        """The day that it was booked on, by the company's time zone of then."""
+        return self.day or self.time.astimezone(UTC).date()
+
+    def dated(self, calendar: BillingCalendar) -> Entry:
+        """Note the company's day."""
+        day = calendar.day(self.time)
+        return self if self.day or day == self.booked_on else replace(self, day=day)
 
     def __post_init__(self) -> None:
         if not self.legs or sum(leg.minor for leg in self.legs) != 0:

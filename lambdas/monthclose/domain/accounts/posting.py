@@ -2,8 +2,8 @@
 
 The invoice of a close is revenue of the month whose services it bills, so it is posted on the last day of that month:
 revenue is recognised when the service is rendered (IFRS 15.31; German accruals, HGB § 252 (1) No. 5), not when the
-invoice is written. Everything else (credit notes, replacements, money, credit) is posted on the day it was booked, in
-UTC as all periods are.
+invoice is written. Everything else (credit notes, replacements, money, credit) is posted on the day it was booked, by
+the company's time zone of then, which the entry keeps.
 
 What comes late: books are not kept open for ever. An invoice that is booked more than `CUT_OFF_DAYS` days after its
 month has ended is posted on the day it was booked. So a month's journal is final from then on. Both days depend on the
@@ -16,7 +16,7 @@ both are in the same journal, and what it shows is their difference.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from monthclose.domain.accounts.ledger import Entry
@@ -59,15 +59,15 @@ def kind_of(entry: Entry) -> EntryKind:
 
 
 def posting_day(entry: Entry) -> date:
-    """Say on which day (UTC) an entry is posted."""
+    """Say on which day an entry is posted."""
     if entry.entry_id == EntryKind.INVOICE and entry.time < books_end(entry.period):
         return entry.period.last_day
-    return entry.time.astimezone(UTC).date()
+    return entry.booked_on
 
 
 def is_posted_in(entry: Entry, period: Period) -> bool:
     """Whether an entry belongs to a month's journal."""
-    return period.start.date() <= posting_day(entry) < period.end.date()
+    return period.first_day <= posting_day(entry) < period.end_day
 
 
 def books_end(period: Period) -> datetime:

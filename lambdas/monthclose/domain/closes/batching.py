@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, islice
 from typing import NamedTuple
 
+from monthclose.domain.accounts.cycles import ON_THE_FIRST, Cycles, days_of
 from monthclose.domain.closes.close import Batch
+from monthclose.domain.period import Period
 
 MAX_BATCHES = 10_000
 """A Distributed Map's hard limit on children in parallel: with no more batches, every batch is in flight at once."""
@@ -27,6 +29,13 @@ class Planned(NamedTuple):
     provider: str
     expected_minor: int
     currency: str = ""
+    cycles: Cycles = ON_THE_FIRST
+
+    def is_due(self, period: Period) -> bool:
+        """Whether a close of the period bills them."""
+        if len(self.cycles) == 1:
+            return self.cycles[0].billing_day == period.day
+        return days_of(self.cycles, period) is not None
 
     @property
     def place(self) -> tuple[int, str]:

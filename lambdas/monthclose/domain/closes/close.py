@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from monthclose.domain.accounts.ledger import Account, Entry, sums_by_account
+from monthclose.domain.calendar import PLAIN
 from monthclose.domain.collections.dunning import telling_due
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth
@@ -79,6 +80,11 @@ class Close:
         How many customers each provider has; empty as `providers`.
     rehearsal : int
         The rehearsal whose drafts it issues; 0 if it drafts by itself.
+    time_zone : str
+        The company's, by which the period ended.
+    others_key : str
+        Where those are whom a calendar month's close does not bill, because of their billing day; empty if there are
+        none.
     """
 
     period: Period
@@ -105,6 +111,8 @@ class Close:
     only: str = ""
     planned_for: Mapping[str, int] = field(default_factory=dict)
     rehearsal: int = 0
+    time_zone: str = PLAIN
+    others_key: str = ""
     version: int = 0
 
     @property

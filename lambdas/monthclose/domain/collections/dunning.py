@@ -7,12 +7,13 @@ made up for: the latest step that is due is taken, once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.invoice import Invoice, amount_due
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
@@ -43,6 +44,8 @@ class DunningPolicy:
         Days from the last reminder until `after_last`.
     retry_reversed : bool
         Whether money that the customer's bank reversed may be charged again automatically, as after a soft decline.
+    calendar : BillingCalendar
+        The company's, whose days are counted. No setting of the schedule.
     """
 
     retry_days: tuple[int, ...] = (1, 3, 5, 7)
@@ -51,6 +54,11 @@ class DunningPolicy:
     final_days: int = 7
     after_last: AfterLast = AfterLast.HOLD
     retry_reversed: bool = False
+    calendar: BillingCalendar = IN_UTC
+
+    def settings(self) -> dict[str, Any]:
+        """Write what a deployment sets, as JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "calendar"}
 
     def __post_init__(self) -> None:
         for name, days in (("retry_days", self.retry_days), ("reminder_days", self.reminder_days)):
@@ -274,16 +282,16 @@ def next_step(
         return None
     attempts = sent_about(month)
     # One that came back told nobody anything: it is due again, unless that is of no use today.
-    sent = [notice for notice in attempts if not notice.came_back or not _may_go_again(notice, today)]
+    sent = [notice for notice in attempts if not notice.came_back or not _may_go_again(notice, policy, today)]
     known = [notice for notice in sent if not notice.came_back]
     at_once = None if notice_due(month) else _tell_at_once(trouble, known, sent)  # the close's own notice comes first
     reminder = at_once or _scheduled_reminder(trouble, known, sent, policy, today)
     return reminder or _after_the_last(trouble, known, policy, today)
 
 
-def _may_go_again(notice: Notice, today: date) -> bool:
+def _may_go_again(notice: Notice, policy: DunningPolicy, today: date) -> bool:
     """Whether a notice that came back may be sent again: a few times, once a day, if the address takes e-mails."""
-    return notice.bounces < _MOST_BOUNCES and notice.time.date() < today
+    return notice.bounces < _MOST_BOUNCES and policy.calendar.day(notice.time) < today
 
 
 def _reason_to_retry(
@@ -300,7 +308,7 @@ def _reason_to_retry(
     charged = last and (last.provider, customer.current_method(last.payment_method))
     if last is None or (profile.payment_provider, customer.payment_method) != charged:
         return "there is a new payment method"
-    last_day = last.starts[-1].date()
+    last_day = policy.calendar.day(last.starts[-1])
     if obstacle is Obstacle.OURS:
         return "retried once a day until the provider accepts it" if last_day < today else ""
     in_time = obstacle in (Obstacle.SOFT, Obstacle.REVERSED)
@@ -308,9 +316,9 @@ def _reason_to_retry(
 
 
 def _scheduled_retry(month: CustomerMonth, trouble: Trouble, policy: DunningPolicy, last_day: date, today: date) -> str:
-    due = _due(policy.retry_days, trouble, today)
+    due = _due(policy.retry_days, trouble, policy, today)
     made = sum(start > trouble.began_at for start in month.collecting.starts) if month.collecting else 0
-    if not due or made >= len(due) or last_day >= trouble.began_at.date() + timedelta(due[-1]):
+    if not due or made >= len(due) or last_day >= policy.calendar.day(trouble.began_at) + timedelta(due[-1]):
         return ""
     return f"day {due[-1]} after the first refusal"
 
@@ -332,14 +340,14 @@ def _tell_at_once(trouble: Trouble, sent: list[Notice], taken: list[Notice] | No
 def _scheduled_reminder(
     trouble: Trouble, sent: list[Notice], taken: list[Notice], policy: DunningPolicy, today: date
 ) -> Step | None:
-    due = _due((*policy.reminder_days, policy.last_reminder_day), trouble, today)
+    due = _due((*policy.reminder_days, policy.last_reminder_day), trouble, policy, today)
     if not due:
         return None
-    began, last = trouble.began_at.date(), due[-1] == policy.last_reminder_day
-    if not last and any(notice.time.date() >= began + timedelta(due[-1]) for notice in sent):
+    began, last = policy.calendar.day(trouble.began_at), due[-1] == policy.last_reminder_day
+    if not last and any(policy.calendar.day(notice.time) >= began + timedelta(due[-1]) for notice in sent):
         return None
     kind = _K.LAST_REMINDER if last else _REMINDER_OF[trouble.obstacle]
-    return _telling(f"{began}-day-{due[-1]}", kind, f"day {due[-1]} after the first refusal", taken)
+    return _telling(f"{trouble.began_at.date()}-day-{due[-1]}", kind, f"day {due[-1]} after the first refusal", taken)
 
 
 def _telling(key: str, kind: NoticeKind, why: str, sent: list[Notice]) -> Step | None:
@@ -349,7 +357,7 @@ def _telling(key: str, kind: NoticeKind, why: str, sent: list[Notice]) -> Step |
 
 def _after_the_last(trouble: Trouble, sent: list[Notice], policy: DunningPolicy, today: date) -> Step | None:
     final = [n for n in sent if n.told and n.kind == _K.LAST_REMINDER and n.time >= trouble.began_at]
-    if not final or today < final[-1].time.date() + timedelta(policy.final_days):
+    if not final or today < policy.calendar.day(final[-1].time) + timedelta(policy.final_days):
         return None
     kind = StepKind.HOLD if policy.after_last is AfterLast.HOLD else StepKind.GIVE_UP
     return Step(kind, "after the last", "no payment after the last reminder")
@@ -377,6 +385,6 @@ def _began(payments: Iterable[Payment]) -> datetime | None:
     return reversals[-1] if reversals else refusals[0] if refusals else None
 
 
-def _due(days: tuple[int, ...], trouble: Trouble, today: date) -> list[int]:
-    elapsed = (today - trouble.began_at.date()).days
+def _due(days: tuple[int, ...], trouble: Trouble, policy: DunningPolicy, today: date) -> list[int]:
+    elapsed = (today - policy.calendar.day(trouble.began_at)).days
     return [day for day in days if day <= elapsed]

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.collections.dunning import (
     DunningPolicy,
     Obstacle,
@@ -170,19 +171,21 @@ def _overdue(
     overdue = {}
     for period, month in sorted(months.items()):
         step = next_step(month, customer, dunning, today, can_retry=retry_first)
-        why = _why_overdue(month, step, policy, today)
+        why = _why_overdue(month, step, policy, today, dunning.calendar)
         if why and month.invoice:
             overdue[period] = (month.invoice, why)
     due = min(sum(invoice.open.minor for invoice, _ in overdue.values()), customer.owed.minor)
     return overdue if due >= policy.threshold(customer.currency) else {}
 
 
-def _why_overdue(month: CustomerMonth, step: Step | None, policy: HoldPolicy, today: date) -> str:
+def _why_overdue(
+    month: CustomerMonth, step: Step | None, policy: HoldPolicy, today: date, calendar: BillingCalendar
+) -> str:
     trouble = trouble_of(month)
     if trouble is None or month.invoice is None or _released(month):
         return ""
     retry_due = step is not None and step.kind is StepKind.RETRY
-    told_on = _told_on(month, month.invoice)
+    told_on = _told_on(month, month.invoice, calendar)
     if retry_due or told_on is None or today < told_on + timedelta(days=policy.grace_days):
         return ""
     if trouble.obstacle in _DECLINED or (step and step.kind is StepKind.HOLD):
@@ -190,7 +193,7 @@ def _why_overdue(month: CustomerMonth, step: Step | None, policy: HoldPolicy, to
     return ""
 
 
-def _told_on(month: CustomerMonth, invoice: Invoice) -> date | None:
+def _told_on(month: CustomerMonth, invoice: Invoice, calendar: BillingCalendar) -> date | None:
     """Find the day that the grace period counts from; None if every e-mail about the invoice came back.
 
     That is the invoice's date or, if earlier e-mails came back, the day after the first one that did not: holds are not
@@ -198,7 +201,7 @@ def _told_on(month: CustomerMonth, invoice: Invoice) -> date | None:
     e-mail that mentions it.
     """
     sent = sent_about(month)
-    told = [notice.time.date() for notice in sent if notice.told]
+    told = [calendar.day(notice.time) for notice in sent if notice.told]
     if not sent or sent[0].told:
         return invoice.issued_on
     return max(invoice.issued_on, told[0] + _BOUNCES_BY) if told else None

@@ -45,5 +45,5 @@ def balances_of(books: CustomerBooks, period: Period, at: datetime) -> Iterator[
             if is_posted_in(entry, period):
                 debit, credit = max(leg.minor, 0), max(-leg.minor, 0)
                 yield BalanceSum(leg.account, entry.currency, 0, debit, credit)
-            elif posting_day(entry) < period.start.date():
+            elif posting_day(entry) < period.first_day:
                 yield BalanceSum(leg.account, entry.currency, leg.minor, 0, 0)

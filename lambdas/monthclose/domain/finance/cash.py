@@ -8,7 +8,7 @@ the money for the month's own invoices, which mostly comes after the month: the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from monthclose.domain.accounts.ledger import Account, Entry
@@ -98,7 +98,7 @@ def collected_of(books: CustomerBooks, period: Period, at: datetime) -> Iterator
         if paid:
             provider, minor = _money(entry, month)
             source = provider if minor else _source(entry, month)
-            yield CollectedSum(entry.currency, entry.time.astimezone(UTC).date().isoformat(), source, paid)
+            yield CollectedSum(entry.currency, entry.booked_on.isoformat(), source, paid)
 
 
 def invoiced_of(books: CustomerBooks, period: Period, at: datetime) -> Iterator[InvoicedSum]:

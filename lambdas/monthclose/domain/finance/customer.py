@@ -56,7 +56,7 @@ class CustomerBooks:
             documents: list[Issued] = [*month.invoices, *month.credit_notes]
             for issued in documents:
                 day = days.get(issued.entry_id) or _day_without_entry(issued, at)
-                if day and period.start.date() <= day < period.end.date():
+                if day and period.first_day <= day < period.end_day:
                     yield issued
 
 

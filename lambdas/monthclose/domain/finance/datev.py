@@ -86,7 +86,12 @@ def _header(settings: JournalSettings, period: Period, currency: str, made_at: d
         *(_text("EXTF"), "700", "21", _text("Buchungsstapel"), "13", f"{made_at:%Y%m%d%H%M%S}000"),
         *("", _text("MC"), _text(""), _text(""), str(datev.consultant), str(datev.client)),
         *(f"{_fiscal_year(period, datev.fiscal_year_month):%Y%m%d}", str(datev.account_length)),
-        *(f"{period.start:%Y%m%d}", f"{period.last_day:%Y%m%d}", _text(f"Month close {period} {currency}"), _text("")),
+        *(
+            f"{period.first_day:%Y%m%d}",
+            f"{period.last_day:%Y%m%d}",
+            _text(f"Month close {period} {currency}"),
+            _text(""),
+        ),
         *("1", "0", "0", _text(currency), "", _text(""), "", "", _text(""), "", "", _text(""), _text("")),
     ]
     return ";".join(fields)

@@ -46,6 +46,11 @@ TABLES: Mapping[str, SumTable[Any]] = {
 }
 
 
+OF_THE_COMPANY = frozenset(table.name for table in (REVENUE, TAXES, JOURNAL, BALANCES, CASH, PAYOUTS, PAID))
+"""What a calendar month has of all customers, whatever their billing day; no other period has it, so that nothing is
+in two journals."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """The figures of a month, of some customers or of all.
@@ -137,7 +142,8 @@ def figures_of(books: CustomerBooks, period: Period, at: datetime) -> Figures:
         CHARGES.name: CHARGES.sums(charges_of(books, period, at)),
         NAMED.name: NAMED.sums(NamedSum(one.why, one.currency, 1, one.minor) for one in named),
     }
-    return Figures({name: found for name, found in tables.items() if found}, largest(named), _called(lines))
+    kept = {name: found for name, found in tables.items() if found and (period.day == 1 or name not in OF_THE_COMPANY)}
+    return Figures(kept, largest(named), _called(lines))
 
 
 def _called(lines: Iterable[RevenueLine]) -> dict[str, str]:
@@ -151,9 +157,13 @@ def _called(lines: Iterable[RevenueLine]) -> dict[str, str]:
 def rows_of(books: CustomerBooks, period: Period, at: datetime) -> dict[str, list[Row]]:
     """Make one customer's rows of a month's tables (`register.tables.FIGURES`). What has nothing to say has none."""
     items = open_items(books, at)
-    return {
+    owed = {
         "aging": _aging_rows(books, items, at),
         "open_items": [_of_customer(books, **item.row(at.date())) for item in items],
+    }
+    if period.day != 1:
+        return owed
+    return owed | {
         "revenue": _revenue_rows(books, period, at),
         "journal": list(journal_rows(books, period, at)),
     }

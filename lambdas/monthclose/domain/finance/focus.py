@@ -18,6 +18,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.finance.customer import CustomerBooks
 from monthclose.domain.finance.taxes import document_taxes
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
@@ -99,33 +100,36 @@ class _Line(NamedTuple):
         return (Category.CREDIT, Frequency.ONE_TIME) if part else _CHARGES[self.kind]
 
 
-def focus_rows(books: CustomerBooks, period: Period, at: datetime) -> Iterator[dict[str, str]]:
+def focus_rows(
+    books: CustomerBooks, period: Period, at: datetime, calendar: BillingCalendar = IN_UTC
+) -> Iterator[dict[str, str]]:
     """Make the rows of what a customer was billed in a month, of what was booked until a time.
 
     A text that is empty stands for null. Documents that cannot be read have no rows.
     """
+    billing = _times("Billing", calendar.start(period), calendar.end(period))
     for issued in books.issued_in(period, at):
         document = books.documents.get(issued.number)
         if document:
-            yield from ({name: row.get(name, "") for name in COLUMNS} for row in _rows(document, period))
+            yield from ({name: row.get(name, "") for name in COLUMNS} for row in _rows(document, billing))
 
 
-def _rows(document: InvoiceDocument, period: Period) -> Iterator[dict[str, str]]:
+def _rows(document: InvoiceDocument, billing: dict[str, str]) -> Iterator[dict[str, str]]:
     discounts = [
         DocumentLine("", d.description, Decimal(1), d.amount_minor, kind="discount") for d in document.discounts
     ]
     lines = [*document.lines, *discounts]
     for line, minor in zip(lines, document.net_items, strict=True):
-        yield _document(document, period) | _charge(_Line(document, line, minor))
+        yield _document(document) | billing | _charge(_Line(document, line, minor))
     for tax in document_taxes(document):
         text = f"{tax.name} {tax.percent} % on {Money(tax.taxable_minor, document.currency)}"
         category = {"ChargeCategory": Category.TAX.value, "ChargeFrequency": Frequency.ONE_TIME.value}
         of_line = {"ChargeDescription": text, "ServiceName": tax.name or "Tax", "x_LineKind": "tax"}
-        charged = _times("Charge", document.period.start, document.period.end)
-        yield _document(document, period) | category | of_line | charged | _costs(tax.tax_minor, document.currency)
+        charged = _times("Charge", *document.served(document.period))
+        yield _document(document) | billing | category | of_line | charged | _costs(tax.tax_minor, document.currency)
 
 
-def _document(document: InvoiceDocument, period: Period) -> dict[str, str]:
+def _document(document: InvoiceDocument) -> dict[str, str]:
     """What all rows of a document say."""
     corrects = document.corrects or document.replaces
     return {
@@ -139,7 +143,7 @@ def _document(document: InvoiceDocument, period: Period) -> dict[str, str]:
         "PublisherName": document.seller.name,
         "x_CorrectedInvoiceId": corrects,
         **_SERVICE,
-    } | _times("Billing", period.start, period.end)
+    }
 
 
 def _charge(of: _Line) -> dict[str, str]:
@@ -147,8 +151,9 @@ def _charge(of: _Line) -> dict[str, str]:
     category, frequency = of.charge
     described = line.description or line.sku
     served = Period.parse(line.period) if line.period else of.document.period
-    begins = datetime.fromisoformat(line.starts) if line.starts else served.start
-    ends = datetime.fromisoformat(line.ends) if line.ends else served.end
+    first, end = of.document.served(served)
+    begins = datetime.fromisoformat(line.starts) if line.starts else first
+    ends = datetime.fromisoformat(line.ends) if line.ends else end
     return (
         {
             "ChargeCategory": category.value,

@@ -43,7 +43,7 @@ CUSTOMERS = FileSchema(
     "customers",
     ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
     (
-        *("country", "payment_customer", "region", "tax_id", "address", "language"),
+        *("country", "payment_customer", "region", "tax_id", "address", "language", "billing_day", "time_zone"),
         *("invoice_emails", "dunning_emails", "contact", "purchase_order", "cost_centre", "payer"),
     ),
 )

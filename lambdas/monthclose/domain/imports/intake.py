@@ -7,7 +7,7 @@ can be counted by it. Cells are text; spaces around them don't count. Ids are op
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.times import parse_time
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
+from monthclose.domain.period import billing_day_text, read_billing_day
 from monthclose.domain.pricing import Price
 from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_decimal
 from monthclose.domain.usage import UsageEvent
@@ -124,8 +125,20 @@ type CheckTaxId = Callable[[str, str], str]
 """Given a country and a tax id, returns it as it is written plainly, or raises `UserMistakeError`."""
 
 
-def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[str, Profile]:
+def read_customer(
+    fields: Mapping[str, str],
+    check_tax_id: CheckTaxId,
+    billing_days: Collection[int] = (1,),
+    time_zones: Collection[str] = (),
+) -> tuple[str, Profile]:
     """Read a customer's id and profile.
+
+    Parameters
+    ----------
+    billing_days : collection of int
+        Those that there are closes for.
+    time_zones : collection of str
+        Those that a customer may have instead of the company's.
 
     Raises
     ------
@@ -150,6 +163,8 @@ def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),
         language=_language(fields.get("language", "")),
+        billing_day=_billing_day(fields.get("billing_day", ""), billing_days),
+        time_zone=_time_zone(fields.get("time_zone", ""), time_zones),
         invoice_emails=_emails(fields, "invoice_emails"),
         dunning_emails=_emails(fields, "dunning_emails"),
         contact=_line(fields.get("contact", ""), "contact"),
@@ -272,6 +287,13 @@ def _currency(fields: Mapping[str, str]) -> str:
     return currency
 
 
+def _billing_day(text: str, billing_days: Collection[int]) -> int:
+    day = read_billing_day(text) if text else 1
+    if day not in billing_days:
+        raise UserMistakeError(f"billing_day {billing_day_text(day)} is not in the setting billing_days")
+    return day
+
+
 def _email(text: str) -> str:
     if len(text) > _MAX_EMAIL_LENGTH or _CONTROL.search(text) or not _EMAIL.fullmatch(text):
         raise UserMistakeError("email is not an address")
@@ -311,6 +333,13 @@ def _language(text: str) -> str:
     if tag and not _LANGUAGE.fullmatch(tag):
         raise UserMistakeError("language is not a tag like de or pt-BR (ISO 639)")
     return tag
+
+
+def _time_zone(text: str, known: Collection[str]) -> str:
+    """Read a time zone: the close waits until a month is over in all that the settings list."""
+    if text and text not in known:
+        raise UserMistakeError("time_zone is not one of the setting customer_time_zones")
+    return text
 
 
 def _line(text: str, what: str) -> str:

@@ -7,9 +7,8 @@ go forward none: such a row is rejected, and needs an offset.
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
+from monthclose.domain.calendar import instant, zone_named
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.numerals import COMMA, POINT
 
@@ -27,7 +26,7 @@ _LONGEST = 64
 def is_zone(name: str) -> bool:
     """Whether there is a time zone of this name."""
     try:
-        _zone(name)
+        zone_named(name)
     except (KeyError, ValueError, OSError):  # a folder of the database, a path
         return False
     return True
@@ -45,7 +44,7 @@ def parse_time(text: str, zone: str = "") -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise UserMistakeError("time is not ISO 8601") from None
-    return _instant(time, zone)
+    return _as_instant(time, zone)
 
 
 def read_time(text: str, form: str, zone: str = "", mark: str = POINT) -> datetime:
@@ -70,7 +69,7 @@ def read_time(text: str, form: str, zone: str = "", mark: str = POINT) -> dateti
     number = Decimal(plain)
     try:
         if form == SPREADSHEET:
-            return _instant(_SPREADSHEET_EPOCH + _days(number), zone)
+            return _as_instant(_SPREADSHEET_EPOCH + _days(number), zone)
         units = 1_000_000 if form == SECONDS else 1000
         return _in_range(_EPOCH + timedelta(microseconds=int(number * units)))
     except OverflowError:
@@ -104,34 +103,16 @@ def _days(number: Decimal) -> timedelta:
     return timedelta(milliseconds=round(number * _MICROSECONDS_IN_A_DAY / 1000))
 
 
-def _instant(time: datetime, zone: str) -> datetime:
-    if time.tzinfo is None:
-        time = _placed(time, zone) if zone and zone != UTC_NAME else time.replace(tzinfo=UTC)
+def _as_instant(time: datetime, zone: str) -> datetime:
     try:
+        if time.tzinfo is None:
+            time = instant(time, zone or UTC_NAME)
         return _in_range(time.astimezone(UTC))
     except OverflowError:
         raise UserMistakeError("time is out of range") from None
-
-
-def _placed(time: datetime, zone: str) -> datetime:
-    """Give a local time its offset (PEP 495: where clocks change, the two folds differ)."""
-    first, second = (time.replace(tzinfo=_zone(zone), fold=fold) for fold in (0, 1))
-    before, after = first.utcoffset(), second.utcoffset()
-    if before == after:
-        return first
-    assert before is not None
-    assert after is not None
-    if before > after:
-        raise UserMistakeError(f"time exists twice in {zone}, because clocks go back: write its offset, like +01:00")
-    raise UserMistakeError(f"time does not exist in {zone}, because clocks go forward")
 
 
 def _in_range(time: datetime) -> datetime:
     if not 1970 <= time.year <= 9998:
         raise UserMistakeError("time is out of range")
     return time
-
-
-@lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)

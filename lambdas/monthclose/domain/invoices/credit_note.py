@@ -152,7 +152,7 @@ def draft_credit_note(
         seller=replace(document.seller, terms=""),  # they say how to pay
         credits=(),
         notes=(reason,),
-        more={"correction": correction},
+        more={"correction": correction, **{name: value for name, value in document.more.items() if name == "served"}},
     ).content()
 
 

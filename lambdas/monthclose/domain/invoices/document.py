@@ -32,12 +32,15 @@ from monthclose.domain.invoices.document_parts import (
 from monthclose.domain.invoices.draft_content import (
     BuyerContent,
     Draft,
+    MadeFrom,
     OptionalEntries,
     RequiredEntries,
     SellerContent,
 )
+from monthclose.domain.invoices.served import served_in
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
+from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.tax.computing import net_amounts, treatments
 from monthclose.domain.tax.tax import Taxable, Taxed, TaxLine
 
@@ -165,6 +168,10 @@ class InvoiceDocument:
     def reasons(self) -> tuple[str, ...]:
         """Why it corrects or replaces another: that is what such a document notes."""
         return self.notes if self.corrects or self.replaces else ()
+
+    def served(self, period: Period) -> Window:
+        """What of time it bills for a period, with the customer's offsets from UTC: the dates are theirs."""
+        return served_in(cast("MadeFrom", self.more), period)
 
     def with_taxes(self, taxed: Taxed, *, inclusive: bool) -> InvoiceDocument:
         """Put the taxes on it; the total follows."""

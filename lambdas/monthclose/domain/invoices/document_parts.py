@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, cast
 
@@ -102,6 +102,8 @@ class DocumentLine:
         ISO 8601, only if the line isn't for its whole month; the end is exclusive.
     steps : tuple
         The arithmetic, as pricing has written it down.
+    attributes : mapping
+        What tells its usage apart from other usage of the SKU; the description says it, too.
     tax_class : str
         Which rates of the tax table it has; empty: those of what has none.
     """
@@ -119,6 +121,7 @@ class DocumentLine:
     starts: str = ""
     ends: str = ""
     steps: tuple[Step, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
     tax_class: str = ""
 
     @classmethod
@@ -156,11 +159,11 @@ _LINE_FIELDS = {entry: name for name, entry in _LINE_ENTRIES.items()}
 
 def filled(record: Any) -> dict[str, Any]:
     """Make entries of the fields that hold something."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    values = {one.name: getattr(record, one.name) for one in fields(record)}
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in values.items()
-        if value not in ("", ())
+        if value not in ("", (), {})
     }
 
 

@@ -6,10 +6,11 @@ times ISO 8601. An entry that holds nothing is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NotRequired, Required, TypedDict
 
 from monthclose.domain.pricing.line import LineContent
+from monthclose.domain.pricing.sizes import SizeContent
 
 
 class SellerContent(TypedDict, total=False):
@@ -83,6 +84,12 @@ class MadeFrom(TypedDict, total=False):
     """The notes of late usage that it covers: since when, by period."""
     later_prices: Mapping[str, str]
     """By earlier period, the version of the price book that its late usage was priced with."""
+    served: Mapping[str, Sequence[str]]
+    """By period that it bills, the first instant and the first one after it, where they are not the period's in UTC."""
+    fees_ahead: str
+    """The period whose fees it bills in advance."""
+    sizes: Mapping[str, list[SizeContent]]
+    """By month, the sizes at its end that the next month begins with."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
     to_price_again: list[str]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
+from monthclose.domain.period import Period
 from monthclose.domain.phrases import CARRIED_OVER, EARLIER_MONTHS
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineContent, LineKind
@@ -23,7 +24,8 @@ class InvoicingPolicy:
     minimum_minor : mapping
         By currency, and `default`, in minor units: a smaller amount is carried to the next month instead.
     zero_invoices : bool
-        Whether a month that comes to nothing (all of it free, say) has an invoice. One without usage never has.
+        Whether a month that comes to nothing (all of it free, say) has an invoice. One without usage never has; one
+        that bills fees in advance always has, as the next invoice must know.
     """
 
     minimum_minor: Mapping[str, int] = field(default_factory=dict)
@@ -32,7 +34,7 @@ class InvoicingPolicy:
     def invoices(self, draft: Draft) -> bool:
         """Whether a draft becomes an invoice now."""
         if not draft["total_minor"]:
-            return self.zero_invoices and bool(draft["lines"])
+            return bool(draft["lines"]) and (self.zero_invoices or bool(draft.get("fees_ahead")))
         return not self.carries(draft)
 
     def carries(self, draft: Draft) -> bool:
@@ -88,7 +90,7 @@ def account_after(customer: Customer, draft: Draft) -> Customer:
     """Remove from an account what a draft has taken up: what was carried over, and the late usage that it prices.
 
     A note of late usage that is newer than the draft stays, and so does one of usage that the draft had to leave.
-    Months that have counted the draft's month in a term are noted, too.
+    Months that have counted the draft's month in a term, or began with its sizes, are noted, too.
     """
     covered: Mapping[str, str] = draft.get("late_usage", {})
     noted = {period: since for period, since in customer.late_usage.items() if covered.get(period) != since}
@@ -103,7 +105,21 @@ def account_after(customer: Customer, draft: Draft) -> Customer:
         late_usage=noted,
         carried_minor=customer.carried_minor - sum(line["amount_minor"] for line in taken),
         carried_by_class=_plus(customer.carried_by_class, taken, -1),
+        sized_in=_sized_in(customer, draft),
+        fees_ahead=max(customer.fees_ahead, draft.get("fees_ahead", ""), key=_place),
     )
+
+
+def _place(period: str) -> tuple[Period, ...]:
+    return (Period.parse(period),) if period else ()
+
+
+def _sized_in(customer: Customer, draft: Draft) -> str:
+    """The newest month with sizes that the next one begins with; empty once a month has none and ends with none."""
+    own, before = draft["period"], customer.sized_in
+    if before and Period.parse(own) < Period.parse(before):
+        return before
+    return own if own in draft.get("sizes", {}) else ""
 
 
 def _plus(by_class: Mapping[str, int], lines: Iterable[LineContent], sign: int) -> Mapping[str, int]:

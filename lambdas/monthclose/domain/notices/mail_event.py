@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,6 +12,8 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import Notice, NoticeState
 from monthclose.domain.period import Period
 
+_HEAD = re.compile(r"[._].*", re.DOTALL)
+"""What follows the period in a tag."""
 _SUPPRESSED = "OnAccountSuppressionList"
 """A complaint about this e-mail's address is on file: SES has not tried to deliver it."""
 _UNDETERMINED = "Undetermined"
@@ -80,7 +83,8 @@ class MailEvent:
     def notices(self) -> Iterator[tuple[Period, str, str]]:
         """Read the tag back: period, customer and step. Ids and steps may contain the underscore between them."""
         try:
-            period, rest = Period.parse(self.tag[:7]), self.tag[7:]
+            head = _HEAD.sub("", self.tag)
+            period, rest = Period.parse(head), self.tag[len(head) :]
         except UserMistakeError:
             return
         for at, letter in enumerate(rest):

@@ -35,7 +35,7 @@ def billed_for(period: Period, documents: Iterable[BilledDocument]) -> dict[_Key
         for line in document["lines"]:
             if line.get("period", document["period"]) != str(period) or line.get("kind") == LineKind.CARRIED:
                 continue
-            billed = found.setdefault(_key(line), Billed(line))
+            billed = found.setdefault(line_key(line), Billed(line))
             billed.amount_minor += line["amount_minor"]
             billed.quantity += Decimal(line["quantity"])
             billed.invoices.append(document.get("number") or CARRIED_AMOUNT.format(period=document["period"]))
@@ -48,18 +48,19 @@ def adjustments(
     """Make a line for each difference."""
     lines: dict[_Key, InvoiceLine] = {}
     for line in priced_again:
-        key = _key(line.content(period))
+        key = line_key(line.content(period))
         lines[key] = _together(lines[key], line) if key in lines else line
     found = []
     for key in sorted(lines.keys() | billed.keys()):
         again, before = lines.get(key), billed.get(key)
         if (again.amount.minor if again else 0) != (before.amount_minor if before else 0):
-            like = again or _line_of(billed[key].template, currency)
+            like = again or line_of(billed[key].template, currency)
             found.append(_difference(like, again, before, period))
     return found
 
 
-def _key(line: LineContent) -> _Key:
+def line_key(line: LineContent) -> _Key:
+    """Say what a line is of: lines of the same are compared with each other."""
     cell = (text for said in sorted(line.get("attributes", {}).items()) for text in said)
     of_price = (line["model"], line["sku"], line.get("resource", ""), line["unit_price"] or "", line.get("from", ""))
     return (*of_price, line.get("tax_class", ""), *cell)
@@ -89,7 +90,8 @@ def _difference(like: InvoiceLine, again: InvoiceLine | None, before: Billed | N
     )
 
 
-def _line_of(content: LineContent, currency: str) -> InvoiceLine:
+def line_of(content: LineContent, currency: str) -> InvoiceLine:
+    """Make a line like a stored one, for nothing."""
     price = content["unit_price"]
     return InvoiceLine(
         sku=content["sku"],

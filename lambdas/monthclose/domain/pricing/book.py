@@ -8,10 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 from typing import Protocol
 
+from monthclose.domain.calendar import PLAIN, midnight
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
@@ -19,11 +22,11 @@ from monthclose.domain.pricing.cell import in_words, names_of
 from monthclose.domain.pricing.discounting import Discounting
 from monthclose.domain.pricing.earlier import EarlierMonths
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import Price, laid_over, overlap, without
+from monthclose.domain.pricing.price import Price, laid_over, month_seconds, overlap, without
 from monthclose.domain.pricing.scope import Scope
 from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.tax_class import TaxClass, merged_classes
-from monthclose.domain.pricing.term import Length, Term
+from monthclose.domain.pricing.term import Instants, Length, Term
 from monthclose.domain.usage import Attributes
 
 
@@ -175,6 +178,12 @@ class Terms:
         a SKU, and nowhere else.
     earlier : EarlierMonths
         What the earlier months of terms have billed: see `reaches_back_to`.
+    within : Window or None
+        What of the period is billed with it, where that is not all of it in UTC.
+    whole : Window or None
+        All of the period, by the same clocks: monthly amounts are for that, and a shortened period has a part of them.
+    zone : str
+        The time zone that days and hours are counted in.
     """
 
     book: PriceBook
@@ -183,15 +192,38 @@ class Terms:
     period: Period
     later: tuple[PriceBook, ...] = ()
     earlier: EarlierMonths = field(default_factory=EarlierMonths)
+    within: Window | None = None
+    whole: Window | None = None
+    zone: str = PLAIN
 
     @property
     def window(self) -> Window:
         """The month."""
-        return self.window_of(self.period)
+        return self.within or self.whole_of(self.period)
 
     def window_of(self, period: Period) -> Window:
-        """A month's instants for the customer."""
-        return Window(period.start, period.end)
+        """A month's instants for the customer: what of it is billed with it."""
+        return self.window if period == self.period else self.whole_of(period)
+
+    def whole_of(self, period: Period) -> Window:
+        """A month's instants, whether or not all of it is billed with it."""
+        if self.whole and period == self.period:
+            return self.whole
+        return Window(midnight(period.first_day, self.zone), midnight(period.end_day, self.zone))
+
+    @property
+    def instants(self) -> tuple[Period, Instants, Instants]:
+        """What `Schedule.term` needs to know."""
+        return self.period, self.window_of, self.whole_of
+
+    @property
+    def month(self) -> Window:
+        """All of the period, of which `window` may be a part."""
+        return self.whole_of(self.period)
+
+    def prorated(self, amount: Decimal) -> Fraction:
+        """Take the part of an amount for a month that falls to a shortened period, by the second."""
+        return Fraction(amount) * month_seconds(self.window) / month_seconds(self.month)
 
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.
@@ -222,12 +254,17 @@ class Terms:
                 found = without(found, price.valid)
         return [price for price in found if price not in frozen]
 
-    def told_apart(self, sku: str, attributes: Attributes) -> Attributes:
-        """Leave of attributes those that the SKU's prices are told apart by."""
-        if not attributes:
-            return ()
-        names = names_of(price.cell for book in (self.book, *self.later) for price in self._in(book, sku))
-        return tuple((name, value) for name, value in attributes if name in names)
+    def names(self, sku: str) -> tuple[str, ...]:
+        """The attributes by which a SKU's prices are told apart."""
+        return names_of(price.cell for price in self._known(sku))
+
+    def carries_over(self, sku: str) -> bool:
+        """Whether a SKU's sizes continue from month to month."""
+        return any(price.carries_over for price in self._known(sku))
+
+    def _known(self, sku: str) -> Iterator[Price]:
+        for book in (self.book, *self.later):
+            yield from self._in(book, sku)
 
     def tax_class(self, sku: str, price: Price | None = None) -> str:
         """Find a SKU's tax class; empty if it has none.
@@ -316,7 +353,7 @@ class Terms:
 
     def _long_terms(self) -> Iterator[Term]:
         for one in self._holding(self.book.beyond_a_month):
-            yield one.schedule.term(self.period, self.window_of)
+            yield one.schedule.term(*self.instants)
 
 
 def _rank(price: Price) -> tuple[object, ...]:

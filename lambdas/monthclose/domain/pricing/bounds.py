@@ -91,7 +91,7 @@ class _Bounds:
 
     def overage(self, commitment: Commitment) -> None:
         """Charge what is above a commitment a second time, times what the factor is more than one."""
-        scope, term = commitment.scope, commitment.schedule.term(self._terms.period, self._terms.window_of)
+        scope, term = commitment.scope, commitment.schedule.term(*self._terms.instants)
         within = (one.line.amount.minor for one in self._within(scope) if not scope.is_same(one.scope))
         earlier = self._terms.earlier.used(scope, term.first, self._terms.period, self._scopes)
         counted = _Counted(term, earlier, self._left.of(*scope) + sum(within))
@@ -102,7 +102,7 @@ class _Bounds:
 
     def true_up(self, commitment: Commitment) -> None:
         """Top up to a minimum, at the end of its term."""
-        term = commitment.schedule.term(self._terms.period, self._terms.window_of)
+        term = commitment.schedule.term(*self._terms.instants)
         if self._terms.period < term.last:
             return
         counted = self._counted(commitment.scope, term)
@@ -113,7 +113,7 @@ class _Bounds:
 
     def limit(self, limit: Limit) -> None:
         """Take off what is above a maximum, shared among all that it is on."""
-        term = limit.schedule.term(self._terms.period, self._terms.window_of)
+        term = limit.schedule.term(*self._terms.instants)
         earlier = self._counted(limit.scope, term).earlier
         for parts in self._limited_together(limit):
             counted = _Counted(term, earlier, round(sum(parts.values())))

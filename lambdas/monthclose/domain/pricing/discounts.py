@@ -5,7 +5,7 @@ A discount never makes an amount negative, and each line is rounded once. What s
 """
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 from monthclose.domain.pricing.book import Terms
@@ -41,13 +41,13 @@ def discounted(left: Left, terms: Terms) -> list[InvoiceLine]:
 
 def _in_sequence(discount: Discount, left: Left, terms: Terms) -> Iterator[_Taken]:
     """Take a discount off what those before it left: SKU by SKU, or off the whole invoice."""
-    off = discount.off
+    off = _off(discount, terms)
     for sku in discount.skus or ("",):
         taken = _take(discount, sku, off, left, terms)
         if taken is None:
             continue
         if off is not None:  # what one SKU doesn't use up is left for the next
-            off += major(taken.minor, terms)
+            off += Fraction(major(taken.minor, terms))
         if taken.minor:
             left.add(sku, taken.minor)
             yield taken
@@ -56,7 +56,7 @@ def _in_sequence(discount: Discount, left: Left, terms: Terms) -> Iterator[_Take
 def _best(discounts: Sequence[Discount], left: Left, terms: Terms) -> list[_Taken]:
     """Discount nothing twice: each SKU by its best discount, or all by the best one on the whole invoice."""
     by_sku = [one for one in discounts if one.skus]
-    off = {one.id: one.off for one in by_sku}
+    off = {one.id: _off(one, terms) for one in by_sku}
     best_by_sku = list[_Taken]()
     for sku in sorted({sku for discount in by_sku for sku in discount.skus}):
         found = [_take(one, sku, off[one.id], left, terms) for one in by_sku if sku in one.skus]
@@ -66,8 +66,8 @@ def _best(discounts: Sequence[Discount], left: Left, terms: Terms) -> list[_Take
         best_by_sku.append(best)
         before = off[best.discount.id]
         if before is not None:
-            off[best.discount.id] = before + major(best.minor, terms)
-    best_of_all = _most([_take(one, "", one.off, left, terms) for one in discounts if not one.skus])
+            off[best.discount.id] = before + Fraction(major(best.minor, terms))
+    best_of_all = _most([_take(one, "", _off(one, terms), left, terms) for one in discounts if not one.skus])
     if best_of_all and best_of_all.minor < sum(one.minor for one in best_by_sku):
         return [best_of_all]
     return best_by_sku
@@ -79,13 +79,13 @@ def _most(found: Sequence[_Taken | None]) -> _Taken | None:
     return min(some, key=lambda one: (one.minor, one.discount.id), default=None)
 
 
-def _take(discount: Discount, sku: str, off: Decimal | None, left: Left, terms: Terms) -> _Taken | None:
+def _take(discount: Discount, sku: str, off: Fraction | None, left: Left, terms: Terms) -> _Taken | None:
     """Work out what a discount takes off now; None if there is nothing that it could be taken off.
 
     Parameters
     ----------
-    off : Decimal or None
-        What there still is of an amount.
+    off : Fraction or None
+        What there still is of an amount, in major units.
     """
     before = left.of((sku,) if sku else ())
     if before <= 0:
@@ -97,6 +97,11 @@ def _take(discount: Discount, sku: str, off: Decimal | None, left: Left, terms: 
         assert off is not None
         explanation.add("discount_amount", off=off, of=major(before, terms))
     return _Taken(discount, sku, explanation, explanation.rounded(terms.currency).minor)
+
+
+def _off(discount: Discount, terms: Terms) -> Fraction | None:
+    """The amount that a discount takes off, of a shortened period its part."""
+    return None if discount.off is None else terms.prorated(discount.off)
 
 
 def _line(taken: _Taken, terms: Terms) -> InvoiceLine:

@@ -113,6 +113,7 @@ _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "maximum_part": lambda n, _: -n["off"],
     "term_maximum_part": lambda n, _: -n["off"],
     "priced_again": lambda n, _: n["value"],
+    "fee_due": lambda n, _: n["value"],
     "billed": lambda n, _: -n["value"],
     "carried": lambda n, _: n["value"],
     "tax_share": lambda n, so_far: n["share"] - so_far,
@@ -169,6 +170,7 @@ _WORDS: Mapping[str, str] = {
         "is above it is {amount}"
     ),
     "priced_again": "{period} repriced with usage that arrived later: {amount}",
+    "fee_due": "due for {period}: {amount}",
     "billed": "already billed on {invoice}: {amount}",
     "carried": "carried over from {period}: {amount}",
     "tax_share": "of that, {share} for what is taxed the same",

@@ -139,8 +139,8 @@ class InvoiceLine:
             "resource": self.resource,
             "attributes": dict(self.attributes),
             "period": str(period) if period != invoiced else "",
-            "from": self.starts.isoformat() if self.starts and self.starts != period.start else "",
-            "until": self.ends.isoformat() if self.ends and self.ends != period.end else "",
+            "from": self.starts.isoformat() if self.starts else "",
+            "until": self.ends.isoformat() if self.ends else "",
             "steps": [dict(step) for step in self.steps],
             "tax_class": self.tax_class,
         }

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.buckets import Buckets, Empty
 from monthclose.domain.pricing.cell import WHOLE, Cell
@@ -105,10 +104,10 @@ class Price:
         """Whether something is due even from those who use nothing."""
         return isinstance(self.model, Tiered) and self.model.flat_at_zero
 
-    def unit_seconds(self, period: Period) -> int:
+    def unit_seconds(self, month: Window) -> int:
         """Length of the unit of time that sizes are weighted by."""
         if self.time_unit == "month" or is_by_time(self.model):
-            return month_seconds(period)
+            return month_seconds(month)
         return SECONDS[self.time_unit]
 
     def content(self) -> Content:
@@ -143,9 +142,9 @@ def window_content(window: Window) -> Content:
     }
 
 
-def month_seconds(period: Period) -> int:
-    """Length of a month."""
-    return int((period.end - period.start).total_seconds())
+def month_seconds(month: Window) -> int:
+    """Length of a month: longer or shorter by an hour where the clocks change in it."""
+    return int((month.end - month.start).total_seconds())
 
 
 def overlap(one: Window, other: Window) -> Window | None:

@@ -9,8 +9,10 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import chain, groupby, islice
 
+from monthclose.domain.calendar import local
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
+from monthclose.domain.pricing.advance import in_advance
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.book import Terms
 from monthclose.domain.pricing.cell import Cell
@@ -27,11 +29,16 @@ from monthclose.domain.pricing.transactions import TransactionMeter
 from monthclose.domain.usage import Attributes, UsageEvent
 
 
-def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
+def rate(events: Iterable[UsageEvent], terms: Terms, opened: Iterable[UsageEvent] = ()) -> list[InvoiceLine]:
     """Price a customer's usage of one period, fees, discounts and commitments included.
 
     In one pass and in memory that depends on SKUs and resources only (see `aggregation` for `time_weighted`). The
     order of the events doesn't matter, nor, where they are added up, does splitting one in two.
+
+    Parameters
+    ----------
+    opened : iterable of UsageEvent
+        The sizes that the month begins with (see `sizes`); asked for when all events have gone by.
 
     Raises
     ------
@@ -46,8 +53,21 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
             rated.add(event, event.unit_price)
         else:
             (adders.get(event.sku) or metered.adder(event.sku))(event)
+    for size in opened:
+        metered.open(size)
     lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
-    return with_tax_classes(with_deductions([*lines, *_fees(terms)], terms), terms)
+    lines = with_deductions([*lines, *_fees(terms)], terms)
+    return [_timed(line, terms) for line in with_tax_classes(lines, terms)]
+
+
+def _timed(line: InvoiceLine, terms: Terms) -> InvoiceLine:
+    """Say only which part of the month a line is for, in the customer's own time; nothing if it is for all of it."""
+    (start, end), starts, ends = terms.window, line.starts, line.ends
+    return replace(
+        line,
+        starts=local(starts, terms.zone) if starts and starts != start else None,
+        ends=local(ends, terms.zone) if ends and ends != end else None,
+    )
 
 
 def not_too_many[T](lines: Iterable[T]) -> list[T]:
@@ -112,6 +132,8 @@ class _Metered:
         self._unpriced: dict[tuple[str, Attributes], tuple[Decimal, datetime]] = {}
         """By SKU and cell: the usage that no price holds for, and when it began. Corrected to 0 it needs none."""
         self._later: dict[str, Add] = {}
+        self._opened: dict[_Opened, Decimal] = {}
+        """The sizes that the month begins with, by the price that holds at its start and what of it they are for."""
         self.adders: dict[str, Add] = {}
         """By SKU: what takes its events."""
         for sku in terms.due_unused():
@@ -123,11 +145,24 @@ class _Metered:
         self.adders[sku] = add
         return add
 
+    def open(self, size: UsageEvent) -> None:
+        """Take a size that the month begins with."""
+        (self.adders.get(size.sku) or self.adder(size.sku))(size)
+        said = dict(size.attributes)
+        holding = [
+            price
+            for price in self._terms.ranked(size.sku)
+            if price.valid.holds_at(size.time) and price.cell.matches(said)
+        ]
+        for price in holding[-1:]:
+            key = _opened(price, price.cell.group(said), size.resource if price.by_resource else "")
+            self._opened[key] = EXACT.add(self._opened.get(key, Decimal(0)), size.quantity)
+
     def _metering(self, sku: str, prices: Sequence[Price], otherwise: Add) -> Add:
         """Meter events by the price that holds for them; those that none holds for go elsewhere."""
 
         def fed(holding: Sequence[Price]) -> tuple[list[Metered], Add]:
-            made, feeds = meters(holding, self._terms.period)
+            made, feeds = meters(holding, self._terms.month, self._terms.zone)
             whole = len(feeds) == 1 and feeds[0].window == self._terms.window
             return made, feeds[0].meter.add if whole else _by_time(feeds, otherwise)
 
@@ -149,7 +184,8 @@ class _Metered:
         self._later[sku](event)
 
     def _leave_unpriced(self, event: UsageEvent) -> None:
-        key = (event.sku, self._terms.told_apart(event.sku, event.attributes))
+        names = self._terms.names(event.sku) if event.attributes else ()
+        key = (event.sku, tuple(each for each in event.attributes if each[0] in names))
         quantity, since = self._unpriced.get(key, (Decimal(0), event.time))
         self._unpriced[key] = EXACT.add(quantity, event.quantity), min(since, event.time)
 
@@ -178,7 +214,8 @@ class _Metered:
                 billed = price.rule.of_month(measured) if price.rule else measured
                 used = max(min(free, billed), Fraction(0))
                 free -= used
-                explanation = self._measured(price, measured, wholes.get(resource))
+                opened = self._opened.get(_opened(price, group, resource))
+                explanation = self._measured(price, measured, wholes.get(resource), opened)
                 if used:
                     explanation.add("allowance", free=used, quantity=billed, billable=billed - used)
                 price.model.explain(billed - used, explanation)
@@ -190,14 +227,21 @@ class _Metered:
     ) -> Iterator[InvoiceLine]:
         """Make the lines of what cannot be priced from its sum."""
         for resource, quantity in sorted(_pooled(own, price).items()):
-            explanation = Explanation(month_seconds(self._terms.period))
+            explanation = Explanation(month_seconds(self._terms.month))
+            opened = self._opened.get(_opened(price, group, resource))
+            if opened is not None:
+                explanation.add("opening", size=opened)
             own.explain(resource, explanation)
             yield self._line(price, resource, quantity, explanation, group)
 
-    def _measured(self, price: Price, measured: Fraction, whole: Fraction | None) -> Explanation:
+    def _measured(
+        self, price: Price, measured: Fraction, whole: Fraction | None, opened: Decimal | None
+    ) -> Explanation:
         """Begin an explanation with how the quantity was found."""
-        explanation = Explanation(month_seconds(self._terms.period))
+        explanation = Explanation(month_seconds(self._terms.month))
         how = price.aggregation.replace("_", "-")
+        if opened is not None:
+            explanation.add("opening", size=opened)
         if price.buckets:
             price.buckets.explain(how, measured if whole is None else whole, explanation)
         if whole is not None:
@@ -226,6 +270,13 @@ class _Metered:
             tax_class=self._terms.tax_class(price.sku, price),
         )
         return _in_cell(line, price.cell, group) if price.cell.names else line
+
+
+type _Opened = tuple[object, ...]
+
+
+def _opened(price: Price, group: Attributes, resource: str) -> _Opened:
+    return (price.sku, price.customer, price.cell, price.valid.start, group, resource)
 
 
 def _in_cell(line: InvoiceLine, cell: Cell, group: Attributes) -> InvoiceLine:
@@ -269,9 +320,16 @@ def _naming_its_resource(sku: str, add: Add) -> Add:
     return checked
 
 
-def _fees(terms: Terms) -> Iterator[InvoiceLine]:
-    of_seconds = month_seconds(terms.period)
+def fees_in_advance(terms: Terms) -> list[InvoiceLine]:
+    """Make the lines of those fees of a period that the invoice before it bills."""
+    return in_advance(_fees(terms, only_in_advance=True), terms.period)
+
+
+def _fees(terms: Terms, *, only_in_advance: bool = False) -> Iterator[InvoiceLine]:
+    of_seconds = month_seconds(terms.month)
     for fee, part in terms.fees():
+        if only_in_advance and not fee.in_advance:
+            continue
         seconds = Fraction((part.end - part.start).total_seconds())
         explanation = Explanation()
         explanation.add("prorated", fee=fee.monthly_fee, seconds=seconds, of_seconds=of_seconds)

@@ -14,7 +14,6 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import (
     Aggregation,
     Meter,
@@ -61,14 +60,32 @@ type _Kind = tuple[Aggregation, Buckets | None, bool]
 """What prices have in common that share what is measured once."""
 
 
-def meters(prices: Sequence[Price], period: Period) -> tuple[list[Metered], list[Feed]]:
+class _Month(NamedTuple):
+    """The instants of a month, and the time zone that its days are counted in."""
+
+    whole: Window
+    zone: str
+
+    def grid(self, size: str) -> Grid:
+        """Cut it into buckets."""
+        return Grid(size, self.whole, self.zone)
+
+
+def meters(prices: Sequence[Price], whole: Window, zone: str) -> tuple[list[Metered], list[Feed]]:
     """Make what measures for each of a SKU's prices in a month, and what takes which events.
 
     The prices hold one after the other; with gaps, if need be.
+
+    Parameters
+    ----------
+    whole : Window
+        All of the month, whether or not all of it is billed with it.
+    zone : str
+        The time zone that days are counted in.
     """
     made, feeds = list[Metered](), list[Feed]()
     shared: dict[_Kind, SharedMeter] = {}
-    month = Window(period.start, period.end)
+    month = _Month(whole, zone)
     windows = _windows(prices, month)
     for price, window in zip(prices, windows, strict=True):
         sizes = price.measuring.is_of_sizes
@@ -80,30 +97,30 @@ def meters(prices: Sequence[Price], period: Period) -> tuple[list[Metered], list
                 feeds += [Feed(of, shared[kind]) for of in alike]
             made.append(Metered(price, shared[kind].part(window), shared[kind]))
         else:
-            own = _meter(price, window, period)
+            own = _meter(price, window, month)
             before = [of for of in alike if price.sizes_continue and of < window]
             feeds += [Feed(of, own) for of in (*before, window)]
             made.append(Metered(price, own))
     return made, feeds
 
 
-def _windows(prices: Sequence[Price], month: Window) -> list[Window]:
+def _windows(prices: Sequence[Price], month: _Month) -> list[Window]:
     """When each price takes events: where one follows another within a bucket, from the next bucket on."""
     windows = [price.valid for price in prices]
     for place, (price, following) in enumerate(pairwise(prices)):
         size = price.buckets.size if price.buckets else ""
         if following.buckets and following.buckets.size == size and price.valid.end == following.valid.start:
-            boundary = Grid(size, month).boundary(following.valid.start)
+            boundary = month.grid(size).boundary(following.valid.start)
             windows[place] = windows[place]._replace(end=boundary)
             windows[place + 1] = windows[place + 1]._replace(start=boundary)
     return windows
 
 
-def _meter(price: Price, window: Window, period: Period) -> Meter:
+def _meter(price: Price, window: Window, month: _Month) -> Meter:
     if price.buckets:
-        grid = Grid(price.buckets.size, Window(period.start, period.end))
+        grid = month.grid(price.buckets.size)
         return BucketMeter(price.buckets, price.aggregation, grid, window, by_resource=price.by_resource)
-    unit, model = price.unit_seconds(period), price.model
+    unit, model = price.unit_seconds(month.whole), price.model
     if isinstance(model, PerTransaction):
         return TransactionMeter(model, by_resource=price.by_resource)
     if isinstance(model, Tiered) and model.prorated:
@@ -124,13 +141,13 @@ class SharedMeter:
         When each price holds, in order.
     """
 
-    def __init__(self, price: Price, windows: Sequence[Window], month: Window) -> None:
+    def __init__(self, price: Price, windows: Sequence[Window], month: _Month) -> None:
         self._windows = windows
         self._whole: UniqueMeter | Meter
         self._used: _Sizes | _Amounts | _InBuckets
         if price.buckets:
             whole = Window(windows[0].start, windows[-1].end)
-            grid = Grid(price.buckets.size, month)
+            grid = month.grid(price.buckets.size)
             in_buckets = BucketMeter(price.buckets, price.aggregation, grid, whole, by_resource=price.by_resource)
             self._whole, self._used = in_buckets, _InBuckets(in_buckets, windows)
         else:

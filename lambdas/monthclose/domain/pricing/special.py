@@ -22,6 +22,8 @@ class Fee:
     ----------
     customers : tuple of str
         Who pays it; empty: everybody with the currency.
+    in_advance : bool
+        Whether an invoice bills that of the period after its own.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Fee:
     customers: tuple[str, ...] = ()
     description: str = ""
     valid: Window = ALWAYS
+    in_advance: bool = False
     tax_class: str = ""
 
     def concerns(self, customer_id: str, currency: str) -> bool:
@@ -44,6 +47,7 @@ class Fee:
             monthly_fee=plain(self.monthly_fee),
             customers=list(self.customers),
             description=self.description,
+            in_advance=self.in_advance or None,
             tax_class=self.tax_class,
             **window_content(self.valid),
         )

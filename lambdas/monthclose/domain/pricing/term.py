@@ -123,11 +123,18 @@ class Schedule:
         """Whether it holds in a period, or in some of it."""
         return period in self.months and overlap(self.valid, instants(period)) is not None
 
-    def term(self, period: Period, instants: Instants = whole_period) -> Term:
-        """Find the term that a period, in which it holds, belongs to."""
+    def term(self, period: Period, instants: Instants = whole_period, whole_of: Instants | None = None) -> Term:
+        """Find the term that a period, in which it holds, belongs to.
+
+        Parameters
+        ----------
+        whole_of : callable or None
+            The instants of whole periods, where `instants` has one that is shortened.
+        """
+        whole_of = whole_of or instants
         begins = self._begins(period)
         ends = _later(begins, self.length.months - 1)
-        whole = Window(instants(begins).start, instants(ends).end)
+        whole = Window(whole_of(begins).start, whole_of(ends).end)
         first = max(begins, _on_day(self.months.first, period)) if self.months.first else begins
         last = min(ends, _on_day(self.months.end, period).previous) if self.months.end else ends
         held = overlap(self.valid, Window(instants(first).start, instants(last).end)) or whole

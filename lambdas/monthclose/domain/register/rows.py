@@ -123,8 +123,9 @@ def line_rows(document: InvoiceDocument) -> list[Row]:
 
 def _line_row(document: InvoiceDocument, line: DocumentLine, description: str, amount_minor: int) -> dict[str, Value]:
     served = Period.parse(line.period) if line.period else document.period
-    begins = datetime.fromisoformat(line.starts) if line.starts else served.start
-    ends = datetime.fromisoformat(line.ends) if line.ends else served.end
+    first, end = document.served(served)
+    begins = datetime.fromisoformat(line.starts) if line.starts else first
+    ends = datetime.fromisoformat(line.ends) if line.ends else end
     last = max(ends - timedelta(microseconds=1), begins)
     return {
         "number": document.number,

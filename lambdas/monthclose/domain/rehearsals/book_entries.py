@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from monthclose.domain.calendar import FARTHEST_AHEAD
 from monthclose.domain.period import Period
 from monthclose.domain.phrases import LIMITED
 from monthclose.domain.pricing import PriceBook
@@ -90,7 +91,8 @@ def describe(key: str, entries: BookEntries = NO_BOOK) -> str:
 
 
 def _fees(book: PriceBook, period: Period) -> Iterator[BookEntry]:
-    month = Window(period.start, period.end)
+    # In whatever time zone the month is billed: a fee of the next one may begin within this one's last hours in UTC.
+    month = Window(period.start + FARTHEST_AHEAD, period.end - FARTHEST_AHEAD)
     for fee in book.fees:
         if overlap(fee.valid, month):
             yield BookEntry(EntryKind.FEE.key(fee.id), fee.currency, fee.id, fee.description, fee.customers)

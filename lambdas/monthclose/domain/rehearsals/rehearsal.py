@@ -95,6 +95,8 @@ class Rehearsal:
         Customers for whom a close's own drafts differ from what was approved.
     approval : Approval or None
         What was approved last: this rehearsal or an earlier one.
+    over_at : datetime or None
+        When the month is over for all customers, where that is not its end in UTC.
     """
 
     period: Period
@@ -121,6 +123,7 @@ class Rehearsal:
     task_token: str = ""
     differs: int = 0
     approval: Approval | None = None
+    over_at: datetime | None = None
     version: int = 0
 
     @property
@@ -129,9 +132,14 @@ class Rehearsal:
         return folder_of(self.period, self.number)
 
     @property
+    def ends_at(self) -> datetime:
+        """When the month is over for all customers."""
+        return self.over_at or self.period.end
+
+    @property
     def so_far(self) -> bool:
         """Whether the month was not over yet: it has the usage so far, and cannot be approved."""
-        return self.started_at < self.period.end
+        return self.started_at < self.ends_at
 
     @property
     def approved(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import date
 
 from monthclose.domain.accounts.ledger import Account, Entry
 from monthclose.domain.errors import UserMistakeError
@@ -34,7 +34,7 @@ class Receipt:
     payment_id : str
         Its name: `2026-10/acme`.
     paid_on : date
-        When it was booked, in UTC.
+        When it was booked.
     to_credit_minor : int
         What of it was more than the invoices needed, and became credit.
     refunded_minor, reversed_minor : int
@@ -95,7 +95,7 @@ def receipt_for(
         seller,
         buyer,
         payment.currency,
-        booked.time.astimezone(UTC).date(),
+        booked.booked_on,
         tuple(invoices),
         rest,
         payment.refunded_minor,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import date
 from enum import StrEnum
 
 from monthclose.domain.accounts.ledger import Account, Entry
@@ -68,7 +68,7 @@ class Statement:
     seller, buyer
         As they are today.
     first, last : date
-        The days, in UTC, both included.
+        The days, by the company's time zone, both included.
     opening_minor : int
         What they owed before; negative if it was they who were owed.
     language : str
@@ -139,7 +139,7 @@ def between(movements: Iterable[Movement], first: date, last: date) -> tuple[int
 
 def days_of(period: Period) -> tuple[date, date]:
     """Return the first and the last day of a month."""
-    return period.start.date(), (period.end - timedelta(days=1)).date()
+    return period.first_day, period.last_day
 
 
 def currencies_of(months: Months) -> list[str]:
@@ -155,7 +155,7 @@ def _of(entry: Entry, month: CustomerMonth) -> Iterator[Movement]:
     for account, minor in by_account.items():
         if minor and account not in _THEIRS:
             kind = _kind(entry, account, minor)
-            yield Movement(entry.time.astimezone(UTC).date(), kind, _number(entry, month, kind), minor)
+            yield Movement(entry.booked_on, kind, _number(entry, month, kind), minor)
 
 
 def _kind(entry: Entry, account: Account, minor: int) -> MovementKind:

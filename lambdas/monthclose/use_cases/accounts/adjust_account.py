@@ -15,6 +15,8 @@ from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Grant, GrantKind, last_day
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
+from monthclose.domain.billing_window import period_at
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.collections.hold import lift_if_paid_up
 from monthclose.domain.collections.unconfirmed import leased_to_withdraw
 from monthclose.domain.errors import UserMistakeError
@@ -67,6 +69,7 @@ class Cashier:
     holds: HoldKeeper
     teller: TellsOutcomes
     register: Register
+    calendar: BillingCalendar = IN_UTC
 
     def under_way(self, customer_id: str) -> Payment | None:
         """Find the payment by which a customer is being charged right now, perhaps a bank debit that takes days."""
@@ -214,7 +217,8 @@ class Cashier:
         self._checked(customer, amount)
         entry_id = coming.entry_id or f"granted/{customer.version}"
         legs = entry_legs({coming.source: amount.minor, Account.CREDIT: -amount.minor})
-        granted = Entry(entry_id, customer_id, Period.of(now), amount.currency, now, legs, coming.memo)
+        period = period_at(customer.billing_cycles, now, self.calendar, customer.billing_zones)
+        granted = Entry(entry_id, customer_id, period, amount.currency, now, legs, coming.memo)
         account = coming.book(customer, entry_id, now)
         opened = open_months(self.books, customer_id)
         cover = cover_with_credit(account, opened, entry_id, now)

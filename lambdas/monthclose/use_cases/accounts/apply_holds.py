@@ -40,6 +40,10 @@ class HoldKeeper:
     dunning: DunningPolicy
     teller: TellsHolds | None = None
 
+    def today(self) -> date:
+        """The company's day."""
+        return self.dunning.calendar.day(self.clock())
+
     def apply(
         self, period: Period, number: int, round_number: int, time_is_up: TimeIsUp = lambda: False
     ) -> BatchProgress:
@@ -147,7 +151,7 @@ class HoldKeeper:
         if customer is None:
             return None
         months, now = self.books.months(customer_id), self.clock()
-        decision = decide_hold(customer, months, self.policy, self.dunning, today or now.date())
+        decision = decide_hold(customer, months, self.policy, self.dunning, today or self.today())
         if decision is None:
             return None
         placed = decision.action is HoldAction.PLACED

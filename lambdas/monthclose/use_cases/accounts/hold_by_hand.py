@@ -1,9 +1,12 @@
 """Hold and release by hand: what a person decides about a customer's hold, and why."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.billing_window import period_at
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, HoldChange
 from monthclose.domain.period import Period
@@ -22,6 +25,7 @@ class HoldDesk:
     books: Books
     clock: Clock
     register: Register
+    calendar: BillingCalendar = IN_UTC
 
     def hold(self, customer_id: str, reason: str, by: str) -> Customer:
         """Put a customer on hold; a hold that the policy placed becomes the person's: only a person lifts it then.
@@ -47,7 +51,7 @@ class HoldDesk:
         customer, now = self._customer(customer_id), self.clock()
         if customer.held_since and customer.held_by:
             raise UserMistakeError(f"customer {customer_id} is already on hold, placed by {customer.held_by}")
-        period = Period.of(now)
+        period = self._running(customer, now)
         number = len(self.books.month(customer_id, period).holds) + 1
         change = HoldChange(customer_id, period, HoldAction.PLACED, reason, now, number, by)
         return self._commit(customer.put_on_hold(customer.held_since or now, reason, by), change)
@@ -68,9 +72,12 @@ class HoldDesk:
                 len(months[period].holds) + 1 if period in months else 1,
                 by,
             )
-            for period in periods[-_MONTHS_AT_ONCE:] or [Period.of(now)]
+            for period in periods[-_MONTHS_AT_ONCE:] or [self._running(customer, now)]
         ]
         return self._commit(customer.off_hold(), *changes)
+
+    def _running(self, customer: Customer, now: datetime) -> Period:
+        return period_at(customer.billing_cycles, now, self.calendar, customer.billing_zones)
 
     def _commit(self, customer: Customer, *changes: HoldChange) -> Customer:
         self.books.commit(customer, *changes)

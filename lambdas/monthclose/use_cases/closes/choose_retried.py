@@ -4,15 +4,22 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from monthclose.domain.accounts.cycles import days_of
+from monthclose.domain.billing_window import span_of
+from monthclose.domain.calendar import BillingCalendar
+from monthclose.domain.closes.batching import Planned
 from monthclose.domain.closes.close import Close
 from monthclose.domain.closes.retry import MOST_RETRIED, Chosen
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
+from monthclose.domain.pricing.aggregation import Window
 from monthclose.names import RETRIES_PREFIX
 from monthclose.ports import CustomerDirectory, Documents, UsageStore
 from monthclose.use_cases.closes.list_customers import CustomerLister
 from monthclose.use_cases.closes.snapshot import read_batches
+from monthclose.use_cases.usage_within import usage_within
 
 _NAMED_AT_ONCE = 5
 
@@ -25,22 +32,26 @@ class RetryChooser:
     documents: Documents
     usage: UsageStore
     lister: CustomerLister
+    calendar: BillingCalendar = field(default_factory=BillingCalendar)
 
-    def named(self, customer_ids: Iterable[str]) -> Chosen:
+    def named(self, customer_ids: Iterable[str], period: Period) -> Chosen:
         """Choose customers by their ids.
 
         Raises
         ------
         UserMistakeError
-            Some of them do not exist.
+            Some of them do not exist, or are not billed with the period.
         """
         wanted = list(dict.fromkeys(customer_ids))
-        known = self.directory.known(wanted)
+        known = self.directory.billed(wanted)
         missing = [name for name in wanted if name not in known]
         if missing:
             more = f" and {len(missing) - _NAMED_AT_ONCE} more" if len(missing) > _NAMED_AT_ONCE else ""
             raise UserMistakeError(f"there is no customer {', '.join(missing[:_NAMED_AT_ONCE])}{more}")
-        return _bounded((name, known[name].payment_provider) for name in wanted)
+        others = [name for name in wanted if days_of(known[name].billing_cycles, period) is None]
+        if others:
+            raise UserMistakeError(f"{others[0]} has another billing day: {period} does not bill them")
+        return _bounded((name, known[name].profile.payment_provider) for name in wanted)
 
     def parked(self, close: Close, reason: str = "") -> Chosen:
         """Choose those who are parked, perhaps only for one reason."""
@@ -55,11 +66,12 @@ class RetryChooser:
             name for batch in read_batches(self.documents, close.snapshot_key) for name in batch.customer_ids
         )
         absent = (one for one in self.directory.scan() if one.customer_id not in known)
-        return _bounded(
-            (one.customer_id, one.provider)
-            for one in absent
-            if next(iter(self.usage.events(one.customer_id, close.period)), None)
-        )
+        return _bounded((one.customer_id, one.provider) for one in absent if self._has_usage(one, close.period))
+
+    def _has_usage(self, one: Planned, period: Period) -> bool:
+        span = span_of(one.cycles, period, self.calendar)
+        used = usage_within(self.usage, one.customer_id, Window(*span)) if span else iter(())
+        return next(used, None) is not None
 
     def store(self, close: Close, chosen: Chosen) -> str:
         """Store the list, and return its key: the same customers have the same one."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.payments.charging_pause import Pause
@@ -22,7 +23,14 @@ class Opened:
 
 
 def open_close(
-    period: Period, execution: str, only: str = "", *, closes: Closes, workflow: Workflow, clock: Clock
+    period: Period,
+    execution: str,
+    only: str = "",
+    *,
+    closes: Closes,
+    workflow: Workflow,
+    clock: Clock,
+    calendar: BillingCalendar = IN_UTC,
 ) -> Opened:
     """Claim a period for an execution.
 
@@ -38,19 +46,22 @@ def open_close(
     Raises
     ------
     UserMistakeError
-        The period isn't over yet; or it was never closed, and only some customers are to be closed.
+        The period isn't over yet; or it was never closed, and only some customers are to be closed; or the settings say
+        another time zone than it was closed by, or than the period before has ended by.
     ConflictError
         Another execution opened the period at the same moment; try again.
     """
     now = clock()
-    period.require_ended(now)
+    calendar.require_over(period, now)
     close = closes.get(period)
+    _check_time_zone(period, close, closes, calendar)
     if only and (close is None or not close.round or close.status is CloseStatus.WAITING_FOR_APPROVAL):
         raise UserMistakeError(
             f"nobody has been charged for {period} yet: close it before some of its customers are closed again"
         )
     if close is None:
-        close = Close(period, CloseStatus.RUNNING, execution, run=1, opened_at=now, run_started_at=now)
+        zone = calendar.zone_on(period.end_day)
+        close = Close(period, CloseStatus.RUNNING, execution, run=1, opened_at=now, run_started_at=now, time_zone=zone)
     elif close.execution == execution:
         return Opened(period, "opened", close.run)  # the same call again
     elif close.under_way and still_running(close.execution, execution, workflow):
@@ -69,6 +80,21 @@ def open_close(
             only=only,
         )
     return Opened(period, "opened", closes.put(close).run)
+
+
+def _check_time_zone(period: Period, close: Close | None, closes: Closes, calendar: BillingCalendar) -> None:
+    """Check that the settings end a period when its close did, and begin it when the one before has ended.
+
+    Otherwise hours would be billed twice, or left out.
+    """
+    for before in (close, closes.get(period.previous)):
+        if before and before.time_zone != calendar.zone_on(before.period.end_day):
+            day = before.period.end_day
+            raise UserMistakeError(
+                f"{before.period} was closed by the time zone {before.time_zone}, and the settings say "
+                f"{calendar.zone_on(day)}\nadd that to cdk.json, and deploy: "
+                f'"earlier_time_zones": [{{"time_zone": "{before.time_zone}", "until": "{day}"}}]'
+            )
 
 
 def _ended(pauses: tuple[Pause, ...], completed_at: datetime) -> tuple[Pause, ...]:

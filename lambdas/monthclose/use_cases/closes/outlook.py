@@ -113,9 +113,12 @@ class OutlookMaker:
             There are no customers.
         """
         now = self.clock()
-        sample = choose(self.directory.scan(), sample_size, str(period))
+        sample = choose((one for one in self.directory.scan() if one.is_due(period)), sample_size, str(period))
         if not sample.customers:
-            raise UserMistakeError("there are no customers to bill\nimport some: monthclose import customers FILE")
+            who = "" if period.day == 1 else f" whose billing day is that of {period}"
+            raise UserMistakeError(
+                f"there are no customers to bill{who}\nimport some: monthclose import customers FILE"
+            )
         drafts = self._drafts(sample, period, now)
         expected, quota = expect(sample, drafts), self._quota()
         size = batch_size(sample.counts, self.settings.max_batches)

@@ -28,7 +28,7 @@ from monthclose.ports import (
 from monthclose.settings import CloseSettings, Provider
 from monthclose.use_cases.closes.mail_outlook import MailOutlook
 from monthclose.use_cases.closes.snapshot import read_batches, write_batches
-from monthclose.use_cases.closes.take_snapshot import Scan, Snapshot, SnapshotTaker
+from monthclose.use_cases.closes.take_snapshot import Scan, Snapshot, SnapshotTaker, others_key
 
 _PAUSED_WAIT_SECONDS, _LONGEST_PAUSED_WAIT_SECONDS = 60, 900
 """How much longer each round of a close that stays paused waits, and how long at most: an execution's history has room
@@ -145,7 +145,8 @@ class Planner:
         rehearsal = self.rehearsals.get(close.period) if close.rehearsal else None
         if rehearsal is None or rehearsal.number != close.rehearsal:
             return None
-        return Snapshot(rehearsal.snapshot_key, rehearsal.batches, rehearsal.counts)
+        key, others = rehearsal.snapshot_key, others_key(rehearsal.snapshot_key)
+        return Snapshot(key, rehearsal.batches, rehearsal.counts, others if self.documents.has(others) else "")
 
     def _check_providers(self, names: set[str]) -> None:
         for name in sorted(names & self.gateways.keys()):
@@ -163,6 +164,7 @@ class Planner:
             warnings=warnings,
             providers=tuple(sorted(taken.counts)),
             planned_for=dict(sorted(taken.counts.items())),
+            others_key=taken.others_key,
         )
         return self.closes.put(planned)
 

@@ -61,4 +61,5 @@ class RegisteredScan:
 
 def _planned(customer: Customer) -> Planned:
     profile = customer.profile
-    return Planned(customer.customer_id, profile.payment_provider, customer.last_invoiced_minor, profile.currency)
+    expected, cycles = customer.last_invoiced_minor, customer.billing_cycles
+    return Planned(customer.customer_id, profile.payment_provider, expected, profile.currency, cycles)

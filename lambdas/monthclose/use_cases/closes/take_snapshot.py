@@ -3,6 +3,9 @@
 Sorting is by merging, so that it fits into a function's memory and time with any number of customers: what is scanned
 is sorted in parts, the parts go to the documents, and the list is written while they are merged. A scan for which time
 runs out is continued by the next call. As long as the customers fit into one part, nothing is written but the list.
+
+A close covers those whose billing day its period has. That of a calendar month notes the others beside its list: the
+month's report pack has the whole company.
 """
 
 import json
@@ -15,6 +18,7 @@ from urllib.parse import quote
 from monthclose.domain.closes.batching import Planned, batch_size, batches_of
 from monthclose.domain.closes.close import Close
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
 from monthclose.ports import Documents, TimeIsUp
 from monthclose.use_cases.closes.registered_scan import Registered, Scanned
 from monthclose.use_cases.closes.snapshot import write_batches
@@ -22,6 +26,8 @@ from monthclose.use_cases.closes.snapshot import write_batches
 PART = 250_000
 """Customers that are sorted in memory at a time: some 60 MB, and 20 s of scanning."""
 
+_NOT_DUE = "-"
+"""Stands for the provider of those whom the close does not bill: no provider is called that."""
 type _Place = tuple[int, str]
 
 
@@ -57,11 +63,14 @@ class Snapshot:
         The object that it is in.
     counts : mapping
         Customers by provider.
+    others_key : str
+        Where those are whom the close of a calendar month does not bill; empty if there are none.
     """
 
     key: str
     batches: int
     counts: Mapping[str, int]
+    others_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +107,15 @@ class SnapshotTaker:
         Raises
         ------
         UserMistakeError
-            There are no customers to bill.
+            There are no customers at all.
         """
         counts, held, folder = Counter(scan.counts), list[Planned](), folder or _folder(close)
         registered = Registered(scan.registered)
         customers = self.directory.scan(scan.after, registered)
-        for customer in customers:
+        for found in customers:
+            customer = _of_close(found, close.period)
+            if customer is None:
+                continue
             if len(held) == self.part:
                 scan = self._write_part(folder, scan, held, counts)
                 held = []
@@ -112,7 +124,7 @@ class SnapshotTaker:
                     return replace(scan, registered=registered.everybody)
             held.append(customer)
             counts[customer.provider] += 1
-        if not counts:
+        if not counts and close.period.day == 1:
             raise UserMistakeError("there are no customers: import some first (monthclose import customers FILE)")
         return self._list(folder, scan.parts, held, counts)
 
@@ -126,11 +138,15 @@ class SnapshotTaker:
     def _list(
         self, folder: str, parts: Sequence[Sequence[str]], held: list[Planned], counts: Mapping[str, int]
     ) -> Snapshot:
-        last = _sorted(held)
+        last, key = _sorted(held), f"{folder}.json"
+        due = {name: number for name, number in counts.items() if name != _NOT_DUE}
         merged = {name: self._merged(folder, parts, name, last.get(name, [])) for name in counts}
-        size, key = batch_size(counts, self.max_batches), f"{folder}.json"
+        others = others_key(key) if _NOT_DUE in merged else ""
+        if others:
+            self.documents.write(others, (f"{name}\n".encode() for name in merged.pop(_NOT_DUE)))
+        size = batch_size(due, self.max_batches)
         write_batches(self.documents, key, batches_of(merged, size), self.queues)
-        return Snapshot(key, sum(-(-number // size) for number in counts.values()), counts)
+        return Snapshot(key, sum(-(-number // size) for number in due.values()), due, others)
 
     def _merged(self, folder: str, parts: Sequence[Sequence[str]], provider: str, last: list[_Place]) -> Iterator[str]:
         """Iterate over a provider's customers, money first."""
@@ -142,6 +158,18 @@ class SnapshotTaker:
         for line in self.documents.lines(key):
             minor, customer_id = json.loads(line)
             yield minor, customer_id
+
+
+def others_key(snapshot_key: str) -> str:
+    """Name the object of those whom a calendar month's close does not bill; without any there is none."""
+    return f"{snapshot_key.removesuffix('.json')}-others.txt"
+
+
+def _of_close(customer: Planned, period: Period) -> Planned | None:
+    """Place a customer among those whom a close bills, or does not; None if it need not know them."""
+    if customer.is_due(period):
+        return customer
+    return customer._replace(provider=_NOT_DUE) if period.day == 1 else None
 
 
 def _sorted(customers: Iterable[Planned]) -> dict[str, list[_Place]]:

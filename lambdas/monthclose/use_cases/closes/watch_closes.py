@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.close import Close, CloseStatus
-from monthclose.domain.period import Period
 from monthclose.ports import Clock, Closes, ProviderLimits
 
 _STARTED_BY = timedelta(hours=1)
@@ -26,7 +26,8 @@ class Watched:
     paused_seconds : float
         For how long charging has been paused by a person, in a close or through a provider.
     not_closed : int
-        Months that have ended without a close: 1 if that is so of last month, and an earlier one was closed.
+        Months that have ended without a close: how many of the last ones, one for each billing day, of which an
+        earlier one was closed.
     """
 
     open_seconds: float
@@ -43,6 +44,8 @@ class CloseWatcher:
     limits: ProviderLimits
     clock: Clock
     providers: Collection[str]
+    billing_days: Collection[int] = (1,)
+    calendar: BillingCalendar = IN_UTC
 
     def look(self) -> Watched:
         """Read all closes, one item a month, and the providers' states."""
@@ -55,17 +58,16 @@ class CloseWatcher:
             open_seconds=_longest((close.run_started_at for close in going), now),
             approval_seconds=_longest((close.run_started_at for close in waiting), now),
             paused_seconds=_longest((pause.time for pause in pauses if pause), now),
-            not_closed=int(_is_missing(closes, now)),
+            not_closed=sum(self._is_missing(closes, now, day) for day in self.billing_days),
         )
+
+    def _is_missing(self, closes: list[Close], now: datetime, billing_day: int) -> bool:
+        """Whether a day's last period should have been closed: one that has closed nothing yet is being set up."""
+        last = self.calendar.last_over(now, billing_day)
+        periods = {close.period for close in closes if close.period.day == billing_day}
+        begun = any(period < last for period in periods)
+        return begun and last not in periods and now >= self.calendar.starts_closing(last) + _STARTED_BY
 
 
 def _longest(since: Iterable[datetime], now: datetime) -> float:
     return max(((now - time).total_seconds() for time in since), default=0.0)
-
-
-def _is_missing(closes: list[Close], now: datetime) -> bool:
-    """Whether last month should have been closed: a deployment that has closed nothing yet is being set up."""
-    this_month = Period.of(now)
-    periods = {close.period for close in closes}
-    begun = any(period < this_month.previous for period in periods)
-    return begun and this_month.previous not in periods and now >= this_month.start + _STARTED_BY

@@ -101,7 +101,7 @@ class Collector:
         """
         made = list[_Made]()
         try:
-            self._collect_one(customer_id, self.clock().date(), frozenset(), made, by_customer=True)
+            self._collect_one(customer_id, self.policy.calendar.day(self.clock()), frozenset(), made, by_customer=True)
         finally:
             self._refresh(made)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.close import Batch, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, Documents, Workflow
@@ -51,6 +52,7 @@ class OwingFinder:
     workflow: Workflow
     clock: Clock
     providers: Mapping[str, Provider]
+    calendar: BillingCalendar = IN_UTC
 
     def find(self, execution: str, day: date | None = None) -> Found:
         """Begin a run for a day (default: today), unless another run is still working.
@@ -65,10 +67,10 @@ class OwingFinder:
         before, now = self.claims.get(CLAIM), self.clock()
         again = before is not None and before.execution == execution
         if before and still_running(before.execution, execution, self.workflow):
-            return Found("already_running", before.since.date())
+            return Found("already_running", self.calendar.day(before.since))
         if not again:
             self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))
-        today = day or (before.since if before and again else now).date()
+        today = day or self.calendar.day(before.since if before and again else now)
         counted = _Counted()
         key = f"snapshots/collections/{today}/{execution.rpartition(':')[2]}.json"
         write_batches(self.documents, key, counted.watch(self._batches()), self._queues)

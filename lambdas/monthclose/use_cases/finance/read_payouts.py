@@ -58,7 +58,7 @@ class PayoutReader:
 
     @staticmethod
     def _payouts(record: PayoutRecord, period: Period, time_is_up: TimeIsUp) -> Iterator[Payout]:
-        since, until, after = period.start.date(), period.end.date(), ""
+        since, until, after = period.first_day, period.end_day, ""
         while True:
             _check(time_is_up)
             page = record.payouts(since, until, after)

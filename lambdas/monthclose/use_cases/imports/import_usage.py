@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.billing_window import period_at
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
 from monthclose.domain.period import Period
 from monthclose.domain.usage import EventKey, UsageEvent
-from monthclose.ports import Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
+from monthclose.ports import Billed, Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
 from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.imports.check_billable import BillableCheck
 from monthclose.use_cases.imports.check_rows import chunks, kept
@@ -41,14 +42,14 @@ class _Read(NamedTuple):
     currency: str
     """What its unit price is in, if it says so."""
 
-    def why_not(self, known: Mapping[str, Profile]) -> str:
+    def why_not(self, known: Mapping[str, Billed]) -> str:
         """Say why it cannot be taken, whatever is stored."""
         if self.fault or not self.event:
             return self.fault
-        profile = known.get(self.event.customer_id)
-        if not profile:
+        customer = known.get(self.event.customer_id)
+        if not customer:
             return UNKNOWN_CUSTOMER
-        return OTHER_CURRENCY if self.currency not in ("", profile.currency) else ""
+        return OTHER_CURRENCY if self.currency not in ("", customer.profile.currency) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class UsageImporter:
     price_books: PriceBooks
     tax_tables: TaxTables
     horizon: timedelta = HORIZON
+    calendar: BillingCalendar = IN_UTC
     trial: bool = False
     """Nothing is stored."""
 
@@ -119,12 +121,12 @@ class UsageImporter:
                 reject(each.row, reason)
             else:
                 tally.taken += 1
-                tally.groups[str(event.period)] += 1
-                billable.check(event, known[event.customer_id])
+                tally.groups[str(self.calendar.period(event.time))] += 1
+                billable.check(event, known[event.customer_id].profile)
         corrections = sum(bool(event.replaces) for event in acceptance.came)
         tally.new += len(acceptance.came) - corrections
         tally.changed += corrections
-        self._store(acceptance, stored.values(), tally)
+        self._store(acceptance, stored.values(), known, tally)
 
     def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
         """Read the stored versions of events, of those that they replace, and of what has replaced those."""
@@ -135,7 +137,13 @@ class UsageImporter:
             asked |= later  # one may be missing: an import broke off
         return stored
 
-    def _store(self, acceptance: UsageAcceptance, stored: Collection[UsageEvent], tally: Tally) -> None:
+    def _store(
+        self,
+        acceptance: UsageAcceptance,
+        stored: Collection[UsageEvent],
+        known: Mapping[str, Billed],
+        tally: Tally,
+    ) -> None:
         """Write the events first, then check for closes: whichever comes first, one of the two sees an event.
 
         A close bills what was written before it opened. Later events are noted on the customer here and billed with
@@ -144,13 +152,20 @@ class UsageImporter:
         """
         events = list(acceptance.to_write.values())
         self.usage.put(events)
-        found = {period: self.closes.get(period) for period in {event.period for event in (*events, *stored)}}
+        periods = {event.key: self._billed_with(event, known[event.customer_id]) for event in (*events, *stored)}
+        found = {period: self.closes.get(period) for period in set(periods.values())}
         since = {period: close.opened_at - _LONGEST_CHUNK for period, close in found.items() if close}
-        tally.late.update(str(event.period) for event in acceptance.came if event.period in since)
-        late = [event for event in events if event.period in since]
-        late += [event for event in stored if event.period in since and _came_after(event, since[event.period])]
-        for customer_id, period in sorted({(event.customer_id, event.period) for event in late}):
+        tally.late.update(str(periods[event.key]) for event in acceptance.came if periods[event.key] in since)
+        late = [event for event in events if periods[event.key] in since]
+        late += [
+            event for event in stored if (at := since.get(periods[event.key])) is not None and _came_after(event, at)
+        ]
+        for customer_id, period in sorted({(event.customer_id, periods[event.key]) for event in late}):
             retry_conflicts(partial(self._note, customer_id, period))
+
+    def _billed_with(self, event: UsageEvent, customer: Billed) -> Period:
+        """Find the period that bills an event."""
+        return period_at(customer.billing_cycles, event.time, self.calendar, customer.billing_zones)
 
     def _note(self, customer_id: str, period: Period) -> None:
         if self.trial:
@@ -170,12 +185,12 @@ class _Customers:
 
     def __init__(self, directory: CustomerDirectory) -> None:
         self._directory = directory
-        self._answers: dict[str, Profile | None] = {}
+        self._answers: dict[str, Billed | None] = {}
 
-    def known(self, customer_ids: set[str]) -> dict[str, Profile]:
+    def known(self, customer_ids: set[str]) -> dict[str, Billed]:
         if len(self._answers) > _MOST_CACHED:
             self._answers.clear()
         asked = customer_ids - self._answers.keys()
-        found = self._directory.known(asked) if asked else {}
+        found = self._directory.billed(asked) if asked else {}
         self._answers.update((customer_id, found.get(customer_id)) for customer_id in asked)
-        return {customer_id: profile for customer_id in customer_ids if (profile := self._answers[customer_id])}
+        return {customer_id: billed for customer_id in customer_ids if (billed := self._answers[customer_id])}

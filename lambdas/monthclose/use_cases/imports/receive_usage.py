@@ -5,6 +5,7 @@ files of a name, only the latest version counts, and each version's outcome is s
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -102,7 +103,18 @@ class UsageReceiver:
     def _read(self, file: DroppedFile, arrival: Arrival, outcomes: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
         options = read_options(arrival.metadata)
         reading = self._reading(file, options)
-        table = read_table(file.name, arrival.stream, reading, self.column_files)
+        with closing(read_table(file.name, arrival.stream, reading, self.column_files)) as table:
+            return self._take(file, table, reading, options, outcomes, time_is_up)
+
+    def _take(
+        self,
+        file: DroppedFile,
+        table: Table,
+        reading: FileOptions,
+        options: DropOptions,
+        outcomes: OutcomeKeeper,
+        time_is_up: TimeIsUp,
+    ) -> Received:
         mapping = ColumnMapping.resolve(USAGE, table.columns, reading, HINTS, open_ended=table.open_ended)
         importer = replace(self.importer, horizon=options.horizon or self.importer.horizon)
         importer = importer.on_trial() if options.check else importer

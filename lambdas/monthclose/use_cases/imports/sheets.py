@@ -4,6 +4,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -24,11 +25,10 @@ _MOST_EMPTY = 1 << 20
 
 
 class SheetRows(NamedTuple):
-    """The columns and rows of a file, and what they are read from."""
+    """The columns and rows of a file."""
 
     columns: list[str]
     rows: Iterator[Row]
-    kept: object
 
 
 def is_workbook(archive: zipfile.ZipFile) -> bool:
@@ -36,7 +36,9 @@ def is_workbook(archive: zipfile.ZipFile) -> bool:
     return WORKBOOK in archive.NameToInfo
 
 
-def open_parquet(name: str, raw: io.BufferedReader, options: FileOptions, column_files: ColumnFiles) -> SheetRows:
+def open_parquet(
+    name: str, raw: io.BufferedReader, options: FileOptions, column_files: ColumnFiles, opened: ExitStack
+) -> SheetRows:
     """Open a Parquet file. It is read from both ends, and so from a copy on the disk.
 
     Raises
@@ -44,14 +46,14 @@ def open_parquet(name: str, raw: io.BufferedReader, options: FileOptions, column
     UserMistakeError
         It cannot be read, or is too large to be copied. While reading rows, too.
     """
-    copy = tempfile.NamedTemporaryFile(suffix=".parquet")  # noqa: SIM115 - closed with its rows
+    copy = opened.enter_context(tempfile.NamedTemporaryFile(suffix=".parquet"))  # noqa: SIM115 - it is one
     copied(name, raw, cast("IO[bytes]", copy))
     sheet = column_files.read(name, Path(copy.name))
     size = Path(copy.name).stat().st_size
-    return SheetRows(list(sheet.columns), _rows(name, sheet, options.decimal, size), copy)
+    return SheetRows(list(sheet.columns), _rows(name, sheet, options.decimal, size))
 
 
-def open_spreadsheet(name: str, archive: zipfile.ZipFile, options: FileOptions) -> SheetRows:
+def open_spreadsheet(name: str, archive: zipfile.ZipFile, options: FileOptions, opened: ExitStack) -> SheetRows:
     """Open a sheet of a spreadsheet; its header is the first row with anything in it.
 
     Raises
@@ -59,9 +61,9 @@ def open_spreadsheet(name: str, archive: zipfile.ZipFile, options: FileOptions) 
     UserMistakeError
         It cannot be read, or has several sheets and nobody has said which. While reading rows, too.
     """
-    sheet = read_sheet(name, archive, options.sheet)
+    sheet = read_sheet(name, archive, options.sheet, opened)
     size = sum(each.compress_size for each in archive.infolist())
-    return SheetRows(list(sheet.columns), _rows(name, sheet, options.decimal, size), archive)
+    return SheetRows(list(sheet.columns), _rows(name, sheet, options.decimal, size))
 
 
 def _rows(name: str, sheet: Sheet, mark: str, size: int) -> Iterator[Row]:

@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any, NamedTuple, cast
 
 from monthclose.domain.errors import UserMistakeError
@@ -58,6 +58,12 @@ class Table(NamedTuple):
     """Kept with the table: without a reference to it, Python would close the file that it reads."""
     open_ended: bool = False
     """Whether rows may have other columns, too: for JSON Lines, `columns` are those of the first rows."""
+    opened: ExitStack = ExitStack()
+    """What is open for it: files on the disk."""
+
+    def close(self) -> None:
+        """Close and remove what is on the disk for it."""
+        self.opened.close()
 
 
 class Text(NamedTuple):
@@ -88,19 +94,33 @@ def read_table(
     UserMistakeError
         It is not a file of rows. Also while reading the rows, if it is cut off or damaged.
     """
-    sheet: SheetRows | None = None
+    with ExitStack() as opened:
+        found = _opened(name, raw, options, column_files, opened)
+        if isinstance(found, SheetRows):
+            _check_columns(name, found.columns)
+            return Table(found.columns, _guarded(name, found.rows), raw, opened=opened.pop_all())
+        table = _read_lines(name, found, options)
+        return table._replace(opened=opened.pop_all())
+
+
+def _opened(
+    name: str,
+    raw: io.BufferedReader,
+    options: FileOptions,
+    column_files: Callable[[], ColumnFiles] | None,
+    opened: ExitStack,
+) -> SheetRows | io.BufferedReader:
+    """Open a file by what it begins with: rows that are no text, or a stream of text."""
     head = raw.peek(_HEAD)[:_HEAD]
-    if head.startswith(ZIP):
-        archive = open_zip(name, raw)
-        if not is_workbook(archive):
-            raw = unpacked_member(name, archive)
-        else:
-            sheet = open_spreadsheet(name, archive, options)
-    elif head.startswith(PARQUET) and column_files:
-        sheet = open_parquet(name, raw, options, column_files())
-    if sheet:
-        _check_columns(name, sheet.columns)
-        return Table(sheet.columns, _guarded(name, sheet.rows), sheet.kept)
+    if head.startswith(PARQUET) and column_files:
+        return open_parquet(name, raw, options, column_files(), opened)
+    if not head.startswith(ZIP):
+        return raw
+    archive = open_zip(name, raw, opened)
+    return open_spreadsheet(name, archive, options, opened) if is_workbook(archive) else unpacked_member(name, archive)
+
+
+def _read_lines(name: str, raw: io.BufferedReader, options: FileOptions) -> Table:
     stream, start = read_text(name, raw, options.encoding)
     with readable(name, encoding=options.encoding):
         columns, rows = _parse(name, stream, start, options)

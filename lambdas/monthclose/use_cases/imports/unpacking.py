@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Buffer, Callable
+from contextlib import ExitStack
 from typing import IO, Any, cast
 
 from monthclose.domain.errors import UserMistakeError
@@ -42,8 +43,13 @@ def unpacked(name: str, raw: io.BufferedReader) -> io.BufferedReader:
     return io.BufferedReader(_Unpacked(name, plain, lambda: counted.count), _BUFFER)
 
 
-def open_zip(name: str, raw: io.BufferedReader) -> zipfile.ZipFile:
+def open_zip(name: str, raw: io.BufferedReader, opened: ExitStack) -> zipfile.ZipFile:
     """Open a zip file.
+
+    Parameters
+    ----------
+    opened : ExitStack
+        Closes it, and its copy on the disk, if it needs one.
 
     Raises
     ------
@@ -51,7 +57,8 @@ def open_zip(name: str, raw: io.BufferedReader) -> zipfile.ZipFile:
         It is damaged, or too large to be copied to the disk, or has too many files in it.
     """
     try:
-        return zipfile.ZipFile(cast("IO[bytes]", _Bounded(name, seekable(name, raw))))
+        bounded = _Bounded(name, _seekable(name, raw, opened))
+        return opened.enter_context(zipfile.ZipFile(cast("IO[bytes]", bounded)))
     except (*DAMAGED, RuntimeError, ValueError) as error:
         raise UserMistakeError(f"{name} is a broken zip file ({error})") from None
 
@@ -81,15 +88,10 @@ def unpacked_member(name: str, archive: zipfile.ZipFile) -> io.BufferedReader:
     return io.BufferedReader(_Unpacked(name, plain, lambda: member.compress_size), _BUFFER)
 
 
-def seekable(name: str, raw: io.BufferedReader) -> IO[bytes]:
-    """Return a stream that can be read from its end, too: itself, or a copy on the disk.
-
-    Raises
-    ------
-    UserMistakeError
-        It is too large to be copied.
-    """
-    return cast("IO[bytes]", raw) if raw.seekable() else copied(name, raw, cast("IO[bytes]", tempfile.TemporaryFile()))
+def _seekable(name: str, raw: io.BufferedReader, opened: ExitStack) -> IO[bytes]:
+    if raw.seekable():
+        return cast("IO[bytes]", raw)
+    return copied(name, raw, cast("IO[bytes]", opened.enter_context(tempfile.TemporaryFile())))
 
 
 def copied(name: str, raw: io.BufferedReader, copy: IO[bytes]) -> IO[bytes]:

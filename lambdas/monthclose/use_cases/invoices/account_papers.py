@@ -57,7 +57,7 @@ class AccountPapers:
         return receipt_for(payment, months, document.seller, document.customer, language)
 
     def statement(self, customer_id: str, first: date, last: date, currency: str = "") -> Statement:
-        """Write the statement of a customer's account for some days, in UTC, both included.
+        """Write the statement of a customer's account for some days, by the company's time zone, both included.
 
         Parameters
         ----------

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.collections.hold import lift_if_paid_up
 from monthclose.domain.collections.unconfirmed import leased_to_withdraw
 from monthclose.domain.errors import UserMistakeError
@@ -70,6 +71,7 @@ class Corrector:
     issued: IssuedDocuments
     holds: HoldKeeper
     clock: Clock
+    calendar: BillingCalendar = IN_UTC
 
     def credit(self, number: str, amount: Money | None, reason: str, *, refund: str = "") -> CreditNote:
         """Credit an amount of an invoice, tax included; None for everything that is left of it.
@@ -162,7 +164,7 @@ class Corrector:
         notes = month.notes_on(invoice.number)
         amount = amount_to_credit(invoice, notes, request.amount)
         before = invoice.total - left_to_credit(invoice, notes)
-        document, day = self.issued.document(invoice), self.clock().date()
+        document, day = self.issued.document(invoice), self.calendar.day(self.clock())
         draft = draft_credit_note(document, before, amount, request.reason, request.correction, day)
         _, account, _ = book_credit_note(number_credit_note(draft, 0, "")[0], invoice, customer, notes)
         return draft, account

@@ -6,6 +6,7 @@ leaves the account as it is and drafts as if that had been booked.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import NamedTuple
 
@@ -82,6 +83,10 @@ class BatchDrafter:
         for customer_id, month in months.items():
             yield drafter.draft_one(period, batch, customer_id, month, close, prepare)
 
+    def today(self) -> date:
+        """The company's day, which invoices are dated."""
+        return self.drafter.calendar.day(self.clock())
+
     def check_rates(self, close: Close | None) -> None:
         """Check that a close's price book and tax table can be read: if not, no customer is to blame."""
         if close:
@@ -148,8 +153,8 @@ class BatchDrafter:
         """
         now = self.clock()
         if close is None:
-            return self.drafter.draft(customer, period, "", "", now, now.date())
-        draft = partial(self.drafter.draft, customer, period, close.price_book, close.tax_table, day=now.date())
+            return self.drafter.draft(customer, period, "", "", now, self.today())
+        draft = partial(self.drafter.draft, customer, period, close.price_book, close.tax_table, day=self.today())
         try:
             return draft(watermark=close.opened_at)
         except ParkCustomerError:

@@ -4,26 +4,33 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.cycles import period_after, period_before
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
 from monthclose.domain.invoices.draft_content import Draft, MadeFrom
 from monthclose.domain.invoices.invoicing import carried_lines
+from monthclose.domain.invoices.served import placed, served
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import InvoiceLine, Terms, rate
-from monthclose.domain.pricing.adjustment import adjustments, billed_for
+from monthclose.domain.pricing import InvoiceLine, PriceBook, Terms
+from monthclose.domain.pricing.adjustment import adjustments, billed_for, line_key
+from monthclose.domain.pricing.advance import fees_billed, settled
 from monthclose.domain.pricing.line import LineContent
-from monthclose.domain.pricing.rating import not_too_many
+from monthclose.domain.pricing.rating import fees_in_advance, not_too_many
 from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
 from monthclose.locales import ENGLISH, locale_for
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
+from monthclose.use_cases.invoices.carried_sizes import CarriedSizes
 from monthclose.use_cases.invoices.company_logo import current_logo
 from monthclose.use_cases.invoices.term_history import TermHistory
+from monthclose.use_cases.usage_within import usage_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class InvoiceDrafter:
     company: Company
     logo: str = ""
     """Key of the logo that the drafts name."""
+    calendar: BillingCalendar = IN_UTC
 
     def with_logo(self) -> "InvoiceDrafter":
         """Return a drafter that puts the current logo on its drafts; a preview needs none."""
@@ -65,9 +73,11 @@ class InvoiceDrafter:
             A person must act before this customer can be billed.
         """
         history = self._history(customer)
-        late, covered = self._late(customer, period, watermark, history)
+        sizes = self._sizes(customer, watermark, history)
+        late, covered = self._late(customer, period, watermark, history, sizes)
         terms = history.known_to(self._terms(customer, period, price_book))
-        known, lines = self._rated(terms, watermark)
+        known, rated = self._rated(terms, watermark, sizes)
+        lines, ahead = self._with_fees_ahead(customer, terms, rated, history)
         newest = self.price_books.latest() if late else ""
         carried = carried_lines(customer) if customer.carried_minor else []
         more: MadeFrom = {
@@ -76,10 +86,13 @@ class InvoiceDrafter:
             "usage_until": watermark.isoformat(),
             "late_usage": covered,
             "later_prices": {str(line.period): newest for line in late if newest},
+            "fees_ahead": str(ahead[0].period) if ahead else "",
+            "sizes": sizes.content(),
             "usage_left": known.left,
-            "to_price_again": history.to_price_again(terms),
+            "served": self._served(customer, {period, *(line.period or period for line in late)}),
+            "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
-        return self._assemble(customer, period, [*lines, *late, *carried], day, more)
+        return self._assemble(customer, period, [*lines, *ahead, *late, *carried], day, more)
 
     def redraft(self, customer: Customer, replaced: Draft, reason: str, now: datetime) -> Draft:
         """Draft an invoice that replaces another, from the current prices, taxes, profile and usage.
@@ -101,30 +114,72 @@ class InvoiceDrafter:
         price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
         history, noted = self._history(customer), customer.late_usage.get(str(period))
         terms = history.known_to(self._terms(customer, period, price_book))
-        known, lines = self._rated(terms, now)
-        later = self._documents(month for of, month in history.months.items() if of > period)
-        again = [*billed_since(period, later, replaced["currency"]), *kept_lines(replaced)]
+        sizes = self._sizes(customer, now, history, again=True)
+        known, lines = self._rated(terms, now, sizes)
+        since = self._billed_from(customer, period)
+        others = self._documents(month for of, month in history.months.items() if of >= since and of != period)
+        again = [*billed_since(period, others, replaced["currency"]), *kept_lines(replaced)]
         more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
             "usage_until": now.isoformat(),
             "late_usage": {str(period): noted} if noted and not known.left else {},
             "later_prices": replaced.get("later_prices", {}),
+            "sizes": sizes.content(),
             "usage_left": known.left,
-            "to_price_again": history.to_price_again(terms),
+            "served": {**replaced.get("served", {}), **self._served(customer, {period})},
+            "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
-        draft = self._assemble(customer, period, [*lines, *again], now.date(), more)
+        draft = self._assemble(customer, period, [*lines, *again], self.calendar.day(now), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _history(self, customer: Customer) -> TermHistory:
-        return TermHistory(self.books, self.documents, customer.customer_id)
+        return TermHistory(self.books, self.documents, customer)
 
-    def _terms(self, customer: Customer, period: Period, price_book: str) -> Terms:
-        return Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
+    def _sizes(
+        self, customer: Customer, watermark: datetime, history: TermHistory, *, again: bool = False
+    ) -> CarriedSizes:
+        return CarriedSizes(customer, self.usage, self._documents, watermark, history, again, self.calendar)
 
-    def _rated(self, terms: Terms, watermark: datetime) -> tuple[AsOf, list[InvoiceLine]]:
-        known = AsOf(self.usage.events(terms.customer_id, terms.period), watermark)
-        return known, rate(known, terms)
+    def _rated(self, terms: Terms, watermark: datetime, sizes: CarriedSizes) -> tuple[AsOf, list[InvoiceLine]]:
+        known = AsOf(usage_within(self.usage, terms.customer_id, terms.window), watermark)
+        return known, sizes.rate(known, terms)
+
+    def _terms(
+        self, customer: Customer, period: Period, version: str, currency: str = "", later: tuple[PriceBook, ...] = ()
+    ) -> Terms:
+        book, currency = self.price_books.get(version), currency or customer.profile.currency
+        return placed(Terms(book, customer.customer_id, currency, period, later), customer, period, self.calendar)
+
+    def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
+        said: dict[str, list[str]] = {}
+        for period in sorted(periods):
+            said |= served(customer, period, self.calendar).content(period)
+        return said
+
+    def _with_fees_ahead(
+        self, customer: Customer, terms: Terms, lines: list[InvoiceLine], history: TermHistory
+    ) -> tuple[list[InvoiceLine], list[InvoiceLine]]:
+        """Take off a period's lines what was billed of its fees in advance, and bill those of the next one.
+
+        Who has no such fee is read no more for it. Whose months were closed in another order is never billed twice.
+        """
+        period, after = terms.period, period_after(customer.billing_cycles, terms.period)
+        ahead = fees_in_advance(placed(terms, customer, after, self.calendar))
+        billed_ahead = bool(customer.fees_ahead) and Period.parse(customer.fees_ahead) >= period
+        if not ahead and not billed_ahead:
+            return lines, []
+        since, months = period_before(customer.billing_cycles, period), history.months
+        before = self._documents(month for of, month in months.items() if since <= of < period)
+        own = fees_billed(billed_for(period, before))
+        begun = self._documents(month for of, month in months.items() if of > period)
+        billed = fees_billed(billed_for(after, begun))
+        left = [line for line in ahead if line_key(line.content(period)) not in billed]
+        return settled(lines, own, period, terms.currency), left
+
+    def _billed_from(self, customer: Customer, period: Period) -> Period:
+        """Find the first period whose invoice may have billed a period: the one before, where fees are in advance."""
+        return period_before(customer.billing_cycles, period) if customer.fees_ahead else period
 
     def _assemble(
         self,
@@ -153,27 +208,32 @@ class InvoiceDrafter:
         return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
 
     def _late(
-        self, customer: Customer, period: Period, watermark: datetime, history: TermHistory
+        self, customer: Customer, period: Period, watermark: datetime, history: TermHistory, sizes: CarriedSizes
     ) -> tuple[list[InvoiceLine], Mapping[str, str]]:
         """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover.
 
-        What a month comes to counts in its term, so the later months of a term are priced again, too.
+        What a month comes to counts in its term, so the later months of a term are priced again, too; and so is a
+        month that began with the sizes of the one before it, if those have changed.
         """
         noted = {Period.parse(text): since for text, since in customer.late_usage.items()}
         waiting = sorted(month for month in noted if month < period)
         lines, covered = list[InvoiceLine](), dict[str, str]()
+        sizes.again = bool(waiting)
         while waiting:
             month = waiting.pop(0)
             if history.months.get(month, CustomerMonth()).parked:
                 continue  # billed when that month's close runs again; the note stays until after that
-            known = AsOf(self.usage.events(customer.customer_id, month), watermark)
-            documents = self._documents(record for of, record in history.months.items() if month <= of < period)
+            since = self._billed_from(customer, month)
+            documents = self._documents(record for of, record in history.months.items() if since <= of < period)
             terms = history.known_to(self._terms_of_billed(customer, month, documents))
-            adjusted = self._adjusted(customer, known, documents, terms)
+            known = AsOf(usage_within(self.usage, customer.customer_id, terms.window), watermark)
+            adjusted = self._adjusted(customer, known, documents, terms, sizes)
             lines += adjusted
             if terms.reaches_on_to > month and adjusted:
                 history.add(adjusted, period, terms.currency)
-                waiting = sorted({*waiting, *_between(month.next, terms.reaches_on_to, period)})
+                waiting = sorted({*waiting, *_following(customer, month, terms.reaches_on_to, period)})
+            if sizes.changed(month):
+                waiting = sorted({*waiting, *islice(_following(customer, month, period, period), 1)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -188,11 +248,13 @@ class InvoiceDrafter:
         used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
         versions = dict.fromkeys((*used, self.price_books.latest()))
         later = tuple(self.price_books.get(name) for name in versions if name != version)
-        return Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
+        return self._terms(customer, month, version, currency, later)
 
-    def _adjusted(self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms) -> list[InvoiceLine]:
+    def _adjusted(
+        self, customer: Customer, known: AsOf, documents: list[Draft], terms: Terms, sizes: CarriedSizes
+    ) -> list[InvoiceLine]:
         month, currency = terms.period, terms.currency
-        lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
+        lines = adjustments(sizes.rate(known, terms), billed_for(month, documents), month, currency)
         if lines and currency != customer.profile.currency:
             raise ParkCustomerError(
                 "currency_mismatch",
@@ -207,8 +269,9 @@ class InvoiceDrafter:
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]
 
 
-def _between(first: Period, last: Period, before: Period) -> Iterator[Period]:
-    """List periods, from one to another, of those before a third."""
-    while first <= last and first < before:
-        yield first
-        first = first.next
+def _following(customer: Customer, month: Period, last: Period, before: Period) -> Iterator[Period]:
+    """List a customer's periods after one, up to another, of those before a third."""
+    following = period_after(customer.billing_cycles, month)
+    while following <= last and following < before:
+        yield following
+        following = period_after(customer.billing_cycles, following)

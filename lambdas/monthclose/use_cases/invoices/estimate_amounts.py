@@ -34,7 +34,7 @@ class DraftEstimator:
         customer = self.books.customer(customer_id)
         if customer is None:
             raise ParkCustomerError("no_customer", f"customer {customer_id} was removed")
-        draft = self.drafter.draft(customer, period, price_book, tax_table, now, now.date())
+        draft = self.drafter.draft(customer, period, price_book, tax_table, now, self.drafter.calendar.day(now))
         if not self.policy.invoices(draft):
             return Drafted(chosen)
         total, profile = draft["total_minor"], customer.profile

@@ -1,12 +1,13 @@
 """Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, recomputed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from monthclose.domain.invoices.draft_content import Draft
+from monthclose.domain.invoices.served import served_in
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.buckets import SIZES
@@ -17,6 +18,7 @@ from monthclose.domain.pricing.explanation import in_words, recomputed
 from monthclose.domain.pricing.line import LineContent, LineKind
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import UsageStore
+from monthclose.use_cases.usage_within import usage_within
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _FROM_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
@@ -78,7 +80,7 @@ def _count_events(document: Draft, period: Period, seen: list[_LineEvents], usag
 
 
 def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[UsageEvent]:
-    events: Iterable[UsageEvent] = usage.events(document["customer"]["customer_id"], period)
+    events = usage_within(usage, document["customer"]["customer_id"], served_in(document, period))
     until = document.get("usage_until")
     return iter(AsOf(events, datetime.fromisoformat(until)) if until else events)
 
@@ -86,14 +88,21 @@ def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[Usag
 def _belongs(event: UsageEvent, line: LineContent) -> bool:
     if (line["model"] == "rated") != (event.unit_price is not None):
         return False
-    if event.unit_price is not None:
-        return line["unit_price"] is not None and Decimal(line["unit_price"]) == event.unit_price
-    if (line.get("resource") and line["resource"] != event.resource) or not _matches(event, line):
+    of_price = _has_its_price if event.unit_price is not None else _has_its_resource
+    if not of_price(event, line):
         return False
     starts, ends = _window(line)
     return not (starts and event.time < datetime.fromisoformat(starts)) and not (
         ends and event.time >= datetime.fromisoformat(ends)
     )
+
+
+def _has_its_price(event: UsageEvent, line: LineContent) -> bool:
+    return line["unit_price"] is not None and Decimal(line["unit_price"]) == event.unit_price
+
+
+def _has_its_resource(event: UsageEvent, line: LineContent) -> bool:
+    return line.get("resource", "") in ("", event.resource) and _matches(event, line)
 
 
 def _said(line: LineContent) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.collections.dunning import Obstacle, trouble_of
 from monthclose.domain.collections.offers import Offer, offers
 from monthclose.domain.invoices.invoice import Invoice
@@ -83,6 +84,7 @@ class InvoicePages:
     issued: IssuedDocuments
     clock: Clock
     self_service: frozenset[str]
+    calendar: BillingCalendar = IN_UTC
 
     def page(self, invoice: Invoice, month: CustomerMonth, said: str = "") -> str:
         """Write the page of one of a month's invoices, in the invoice's language.
@@ -98,7 +100,7 @@ class InvoicePages:
             The invoice's document is not the one that it was issued with.
         """
         locale = locale_for(self.issued.document(invoice).language)
-        standing = _standing(invoice, month, locale)
+        standing = _standing(invoice, month, locale, self.calendar)
         held = month.hold is not None and month.hold.action is HoldAction.PLACED and bool(invoice.open)
         facts = {
             "locale": locale,
@@ -135,9 +137,9 @@ def texts() -> Iterator[str]:
     yield from (*_LABELS.values(), *_SAID.values())
 
 
-def _standing(invoice: Invoice, month: CustomerMonth, locale: Locale) -> _Standing:
+def _standing(invoice: Invoice, month: CustomerMonth, locale: Locale, calendar: BillingCalendar) -> _Standing:
     """Say how an invoice stands, in the page's language."""
-    paid_on = _paid_on(month.payments)
+    paid_on = _paid_on(month.payments, calendar)
     if invoice.replaced_by:
         sentence = locale.text("Invoice {number} replaces this one.", number=invoice.replaced_by)
         return _Standing(_WAITING, locale.text("Replaced"), sentence)
@@ -178,7 +180,7 @@ def _rows(invoice: Invoice, month: CustomerMonth, locale: Locale) -> Iterator[tu
         yield "Outstanding", locale.money(invoice.open)
 
 
-def _paid_on(payments: tuple[Payment, ...]) -> date | None:
+def _paid_on(payments: tuple[Payment, ...], calendar: BillingCalendar) -> date | None:
     """Find the day on which money last came in."""
     paid = [step.time for payment in payments for step in payment.history if step.after is PaymentState.PAID]
-    return max(paid).date() if paid else None
+    return calendar.day(max(paid)) if paid else None

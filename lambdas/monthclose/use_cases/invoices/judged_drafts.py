@@ -50,6 +50,7 @@ def line_of(found: Drafted | NotDrafted) -> Line:
 def basis_of(customer: Customer) -> str:
     """Fingerprint what of an account decides about its invoice, usage, prices and credit apart."""
     basis = [asdict(customer.profile), customer.currency, customer.carried_minor, dict(customer.late_usage)]
+    basis += [customer.sized_in] if customer.sized_in else []
     basis += [dict(customer.carried_by_class)] if customer.carried_by_class else []
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -103,7 +104,7 @@ class JudgedDrafts:
         try:
             customer = retry_conflicts(partial(self.drafter.billable, line["customer_id"], batch, prepare))
             if judged and basis_of(customer) == line["basis"]:
-                draft = dated(judged, customer, self.drafter.clock().date(), self.payment_days)
+                draft = dated(judged, customer, self.drafter.today(), self.payment_days)
                 return Drafted(customer, month, draft, bookable_bytes(draft, customer))
         except OF_ONE_CUSTOMER as error:
             return NotDrafted(line["customer_id"], reason_to_park(error))

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.cycles import period_after
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -21,8 +23,8 @@ from monthclose.ports import Books, Documents
 class TermHistory:
     """One customer's earlier months, while one invoice is drafted: what it bills for them is added as it is made."""
 
-    def __init__(self, books: Books, documents: Documents, customer_id: str) -> None:
-        self._books, self._documents, self._customer_id = books, documents, customer_id
+    def __init__(self, books: Books, documents: Documents, customer: Customer) -> None:
+        self._books, self._documents, self._customer = books, documents, customer
         self._earlier: defaultdict[str, EarlierMonths] = defaultdict(EarlierMonths)
         """By currency."""
         self._read: set[Period] = set()
@@ -30,7 +32,7 @@ class TermHistory:
     @cached_property
     def months(self) -> Mapping[Period, CustomerMonth]:
         """All of the customer's months."""
-        return self._books.months(self._customer_id)
+        return self._books.months(self._customer.customer_id)
 
     def known_to(self, terms: Terms) -> Terms:
         """Give terms what the months before theirs have billed, as far as it counts for them.
@@ -59,9 +61,9 @@ class TermHistory:
         if last == terms.period:
             return []
         billed = [of for of, month in self.months.items() if of > terms.period and (month.invoice or month.carried)]
-        found, following = list[str](), terms.period
-        while billed and following < min(last, max(billed).next):
-            following = following.next
+        found, following, cycles = list[str](), terms.period, self._customer.billing_cycles
+        while billed and following < min(last, period_after(cycles, max(billed))):
+            following = period_after(cycles, following)
             found.append(str(following))
         return found
 

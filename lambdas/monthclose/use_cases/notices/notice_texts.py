@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.collections.hold import news_in
 from monthclose.domain.invoices.credit_note import CreditNote, Effect
 from monthclose.domain.invoices.invoice import Invoice
@@ -96,6 +97,7 @@ class NoticeTexts:
     link: Callable[[Issued], str] | None = None
     language: str = ENGLISH
     self_service: Collection[str] = ()
+    calendar: BillingCalendar = IN_UTC
 
     def locale(self, customer: Customer) -> Locale:
         """Find the language that a customer is written to in."""
@@ -136,7 +138,7 @@ class NoticeTexts:
         rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number), locale)
         if step and month.invoice.open < customer.owed:
             rows.append(("Total owed", locale.money(customer.owed)))
-        hold_status = _hold_status(customer, month, locale)
+        hold_status = _hold_status(customer, month, locale, self.calendar)
         return self._mail(customer, kind, facts, rows, month.invoice, step, month.invoice.period, hold_status)
 
     def hold_mail(
@@ -157,7 +159,7 @@ class NoticeTexts:
             "asks": "pay" if asks else "",
         }
         owed = max(customer.owed, Money(0, customer.currency))
-        rows = [("Date", locale.day(change.time.date())), ("Total owed", locale.money(owed))]
+        rows = [("Date", locale.day(self.calendar.day(change.time))), ("Total owed", locale.money(owed))]
         issued = overdue if asks else None
         return self._mail(customer, kind, facts, rows, issued, f"hold-{change.number}", change.period)
 
@@ -191,7 +193,7 @@ class NoticeTexts:
             *((label, locale.money(done[name])) for name, label in _EFFECTS.items() if done[name]),
             ("Amount", locale.money(note.total)),
         ]
-        hold_status = _hold_status(customer, month or CustomerMonth(), locale)
+        hold_status = _hold_status(customer, month or CustomerMonth(), locale, self.calendar)
         return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number, note.period, hold_status)
 
     def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str, covered_minor: int) -> Mail:
@@ -221,7 +223,7 @@ class NoticeTexts:
             ("Replaced invoice", invoice.replaces),
             *_rows(customer, invoice, payment, month.notes_on(invoice.number), locale),
         ]
-        hold_status = _hold_status(customer, month, locale)
+        hold_status = _hold_status(customer, month, locale, self.calendar)
         return self._mail(
             customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, hold_status
         )
@@ -246,7 +248,7 @@ class NoticeTexts:
             "overpaid": refund.kind is RefundKind.OVERPAYMENT,
         }
         rows = [
-            ("Date", locale.day(refund.time.date())),
+            ("Date", locale.day(self.calendar.day(refund.time))),
             ("Invoice", invoice.number),
             *([("Credit note", refund.credit_note)] if refund.credit_note else []),
             ("Refunded", locale.money(amount)),
@@ -276,7 +278,7 @@ class NoticeTexts:
             ("Waived", locale.money(amount)),
             ("Outstanding", locale.money(invoice.open)),
         ]
-        hold_status = _hold_status(customer, month, locale)
+        hold_status = _hold_status(customer, month, locale, self.calendar)
         return self._mail(customer, NoticeKind.WRITTEN_OFF, facts, rows, invoice, step, invoice.period, hold_status)
 
     def _mail(
@@ -326,10 +328,11 @@ class NoticeTexts:
         )
 
 
-def _hold_status(customer: Customer, month: CustomerMonth, locale: Locale) -> str:
+def _hold_status(customer: Customer, month: CustomerMonth, locale: Locale, calendar: BillingCalendar) -> str:
     """Say that the account is on hold, or that the hold was just lifted; empty otherwise."""
     if customer.held_since:
-        since = locale.text("Your account has been on hold since {day}.", day=locale.day(customer.held_since.date()))
+        day = locale.day(calendar.day(customer.held_since))
+        since = locale.text("Your account has been on hold since {day}.", day=day)
         by_hand, lifts = "Please contact us about it.", "The hold ends as soon as nothing is overdue."
         return f"{since} {locale.text(by_hand if customer.held_by else lifts)}"
     lifted = month.hold is not None and month.hold.action is HoldAction.LIFTED and news_in(month)

@@ -71,7 +71,7 @@ class ReminderSender:
             customer is None
             or not customer.takes_mail
             or closing & months.keys()
-            or any(_notified_on(today, month) for month in months.values())
+            or any(self._notified_on(today, month) for month in months.values())
         ):
             return False
         due = self._first_due(customer, months, today)
@@ -98,9 +98,9 @@ class ReminderSender:
         if customer is None:
             return False
         holds = telling.kind is NoticeKind.LAST_REMINDER and self.policy.after_last is AfterLast.HOLD
-        held_on = self.clock().date() + timedelta(self.policy.final_days) if holds else None
+        held_on = self.policy.calendar.day(self.clock()) + timedelta(self.policy.final_days) if holds else None
         return self.teller.send(customer, period, month, telling, held_on)
 
-
-def _notified_on(today: date, month: CustomerMonth) -> bool:
-    return any(n.time.date() == today and n.state is not NoticeState.WITHDRAWN for n in month.notices)
+    def _notified_on(self, today: date, month: CustomerMonth) -> bool:
+        day = self.policy.calendar.day
+        return any(day(n.time) == today and n.state is not NoticeState.WITHDRAWN for n in month.notices)

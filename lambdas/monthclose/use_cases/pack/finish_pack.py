@@ -106,7 +106,8 @@ class PackFinisher:
             self._discard(plan)
             return current
         replaced = current.replaces if current and current.name == name else current.name if current else ""
-        pack = self._write(plan, report, self.payouts.read(period, time_is_up), replaced)
+        payouts = self.payouts.read(period, time_is_up) if period.day == 1 else PayoutsRead(Figures())
+        pack = self._write(plan, report, payouts, replaced)
         self._put(manifest_key(period), _json(pack.content()))
         report = self._refresh(period)
         self._remove_outdated(pack)
@@ -186,7 +187,7 @@ class PackFinisher:
             planned_at=plan.planned_at,
             made_at=self.clock(),
             state=plan.state,
-            customers=plan.customers,
+            customers=plan.customers + plan.others,
             files=(*files, *self._table_files(plan)),
             remarks=remarks,
             replaces=replaced,
@@ -214,6 +215,8 @@ class PackFinisher:
         ]
 
     def _journals(self, plan: PackPlan, figures: Figures) -> list[JournalFile]:
+        if plan.period.day != 1:
+            return []
         return journal_files(figures.rows(JOURNAL), plan.period, plan.planned_at, self.journal)
 
     def _remarks(self, plan: PackPlan, figures: Figures) -> tuple[str, ...]:

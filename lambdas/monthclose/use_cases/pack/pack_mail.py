@@ -11,6 +11,7 @@ from urllib.parse import quote
 from monthclose.domain.errors import MonthCloseError
 from monthclose.domain.money import Money
 from monthclose.domain.pack.pack import REPORT, MadeFor, Pack
+from monthclose.domain.period import period_in_words
 from monthclose.ports import Documents, Log, Mailer
 from monthclose.ports.mail import Attachment, Mail
 from monthclose.templates import environment
@@ -69,7 +70,7 @@ class PackMailer:
         said = {
             "company": self.company,
             "period": str(pack.period),
-            "month": f"{pack.period.start:%B %Y}",
+            "month": period_in_words(pack.period),
             "verdict": _verdict(report),
             "warnings": pack_warnings(pack.unreadable_in_all, pack.remarks),
             "money": [(code, _sums(code, sums)) for code, sums in sorted(report["money"].items())],

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from monthclose.domain.pack.files import in_words
 from monthclose.domain.pack.pack import MadeFor, Pack, PackFile
+from monthclose.domain.period import period_in_words
 from monthclose.domain.words import count
 from monthclose.templates import environment
 
@@ -22,7 +23,7 @@ def render_index(pack: Pack, company: str) -> bytes:
     page = {
         "company": company,
         "period": str(pack.period),
-        "month": f"{pack.period.start:%B %Y}",
+        "month": period_in_words(pack.period),
         "made": f"{WHY[pack.made_for]}, {utc(pack.made_at)}; figures as of {utc(pack.planned_at)}",
         "customers": count(pack.customers, "customer"),
         "groups": [(title, [_row(file) for file in files]) for title, files in groups if files],

@@ -32,7 +32,9 @@ class PackPlan:
     state : str
         What the close's status came to when it was planned.
     parts : int
-        Into how many parts of about the same size its batches are cut.
+        Into how many parts of about the same size its batches, and the others, are cut.
+    others_key, others : str, int
+        Where those customers are whom a calendar month's close does not bill, and how many: see `Close.others_key`.
     """
 
     period: Period
@@ -44,10 +46,16 @@ class PackPlan:
     customers: int
     batches: int
     parts: int
+    others_key: str = ""
+    others: int = 0
 
     def batches_of(self, part: int) -> range:
         """Return the numbers of a part's batches: those that follow one another, so rows keep the close's order."""
         return range(part * self.batches // self.parts, (part + 1) * self.batches // self.parts)
+
+    def others_of(self, part: int) -> range:
+        """Return the places of a part's other customers in their list."""
+        return range(part * self.others // self.parts, (part + 1) * self.others // self.parts)
 
 
 class Piece(NamedTuple):
@@ -82,8 +90,8 @@ class PackPart:
 
     Parameters
     ----------
-    next_batch : int
-        How many of its batches are read.
+    next_batch, next_other : int
+        How many of its batches, and then of its other customers, are read.
     pieces : mapping
         By table, in order.
     unreadable : list of str
@@ -94,6 +102,7 @@ class PackPart:
 
     done: bool = False
     next_batch: int = 0
+    next_other: int = 0
     pieces: dict[str, list[Piece]] = field(default_factory=lambda: defaultdict(list))
     unreadable: list[str] = field(default_factory=list)
     unreadable_in_all: int = 0

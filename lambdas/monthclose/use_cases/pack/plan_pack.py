@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from monthclose.domain.accounts.posting import books_end
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pack.pack import MadeFor, state_of
@@ -26,6 +27,7 @@ class PackPlanner:
     closes: Closes
     store: PackStore
     clock: Clock
+    calendar: BillingCalendar = IN_UTC
 
     def plan(self, period: Period, made_for: MadeFor) -> PackPlan:
         """Plan a pack of a close that has ended. One of several at the same time does not know of the others.
@@ -41,17 +43,20 @@ class PackPlanner:
         if close.status is CloseStatus.RUNNING or close.completed_at is None:
             raise UserMistakeError(f"{period} is being closed; its report pack is made at the end of the close")
         now = self.clock()
-        parts = min(max(-(-close.customers // _CUSTOMERS_IN_A_PART), 1), _MOST_PARTS, max(close.batches, 1))
+        others = sum(1 for _ in self.store.documents.lines(close.others_key)) if close.others_key else 0
+        wanted, most = _parts_for(close.customers + others), max(close.batches, _parts_for(others))
         plan = PackPlan(
             period=period,
             name=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
             run=close.run,
             made_for=made_for,
-            planned_at=now,
+            planned_at=self.calendar.local(now),  # its date is the day that the figures are as of
             state=self.state(period),
             customers=close.customers,
             batches=close.batches,
-            parts=parts,
+            parts=min(wanted, most, _MOST_PARTS),
+            others_key=close.others_key,
+            others=others,
         )
         self.store.put_plan(plan)
         return plan
@@ -66,3 +71,7 @@ class PackPlanner:
         if current is None or current.planned_at < books_end(period) <= self.clock():
             return True
         return current.state != self.state(period)
+
+
+def _parts_for(customers: int) -> int:
+    return max(-(-customers // _CUSTOMERS_IN_A_PART), 1)

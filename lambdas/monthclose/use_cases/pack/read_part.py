@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from itertools import batched
+from itertools import batched, islice
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
@@ -89,9 +89,27 @@ class PackPartReader:
                 break
             if writer.full:
                 self._keep(plan, number, part, writer)
-        part.done = part.next_batch == len(batches)
+        if part.next_batch == len(batches):
+            part.done = self._read_others(plan, number, part, writer, time_is_up)
         self._keep(plan, number, part, writer)
         return part.done
+
+    def _read_others(
+        self, plan: PackPlan, number: int, part: PackPart, writer: PieceWriter, time_is_up: TimeIsUp
+    ) -> bool:
+        """Read a part of those whom the close does not bill, and return whether all of it is read."""
+        places = plan.others_of(number)
+        if part.next_other == len(places):
+            return True
+        lines = islice(self.documents.lines(plan.others_key), places.start + part.next_other, places.stop)
+        for some in batched(lines, _CUSTOMERS_AT_ONCE, strict=False):
+            if part.next_other and time_is_up():
+                return False
+            self._read_customers(plan, [line.decode().removesuffix("\n") for line in some], part, writer)
+            part.next_other += len(some)
+            if writer.full:
+                self._keep(plan, number, part, writer)
+        return True
 
     def _keep(self, plan: PackPlan, number: int, part: PackPart, writer: PieceWriter) -> None:
         writer.store(part)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.calendar import FARTHEST_AHEAD
 from monthclose.domain.collections.unconfirmed import waits_for_customer, would_take_too_much
 from monthclose.domain.payments.payment import (
     CANCELED,
@@ -367,7 +368,8 @@ class Charger:
 
     def _look_up_order(self, case: Case) -> Answer:
         if self._may_be_forgotten(case):  # whenever it was ordered: nobody is charged for a month before its end
-            return self.gateway.look_up(replace(order_of(case), since=case.payment.period.end))
+            ended = case.payment.period.end - FARTHEST_AHEAD  # in any time zone
+            return self.gateway.look_up(replace(order_of(case), since=ended))
         if case.payment.provider_ref or case.customer.provider_customer_id:
             return self.gateway.look_up(order_of(case))
         return Answer("", NotCollected())  # they were not even registered

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monthclose.domain.calendar import FARTHEST_AHEAD
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock
 from monthclose.ports.copies import RESTORE_MARK
@@ -20,11 +21,11 @@ class RestoreMark:
     _read_at: datetime | None = field(default=None, init=False)
 
     def covers(self, period: Period) -> bool:
-        """Whether a month was already being charged when the tables were restored."""
+        """Whether a month was already being charged when the tables were restored, in any time zone."""
         now = self.clock()
         if self._read_at is None or now - self._read_at > _FRESH:
             self._found, self._read_at = self.claims.get(RESTORE_MARK), now
-        return self._found is not None and period.end <= self._found.since
+        return self._found is not None and period.end - FARTHEST_AHEAD <= self._found.since
 
     def put(self, by: str) -> None:
         """Note that the tables are being restored: before the first item is.

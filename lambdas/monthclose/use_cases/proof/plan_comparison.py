@@ -83,9 +83,10 @@ class ComparisonPlanner:
     def _windows(self, close: Close, name: str, charges: int) -> list[Part]:
         """Cut a provider's record since the month's end where most charges are: while the close ran.
 
-        From the month's end, not from the opening of the close: every charge that names this close is checked.
+        From the month's end, not from the opening of the close: every charge that names this close is checked. East of
+        UTC the close opens before the month has ended there.
         """
-        begin, number = close.period.end, _parts(charges)
+        begin, number = min(close.period.end, close.opened_at), _parts(charges)
         cuts = _cuts(max(close.opened_at, begin), close.completed_at or self.clock(), number)
         begins = [begin, *cuts]
         windows = zip(begins, [*cuts, None], strict=True)

@@ -33,7 +33,7 @@ def collections(figures: Figures, period: Period, until: date | None) -> Iterato
     """
     invoiced = figures.rows(INVOICED)
     rates = {one.currency: collection_rates(figures, one.currency) for one in invoiced}
-    late = until is not None and until >= period.next.end.date()
+    late = until is not None and until >= period.next.end_day
     outstanding, to_pay = {} if late else days_of_sales_outstanding(figures, period), days_to_pay(figures)
     if not invoiced:
         return

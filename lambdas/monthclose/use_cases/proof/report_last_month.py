@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from monthclose.charts import bullet
 from monthclose.domain.money import Money
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, period_in_words
 from monthclose.domain.rehearsals.finding import percent, signed
 from monthclose.use_cases.proof.page_parts import Cell, Column, Section, Table, row
 from monthclose.use_cases.proof.report import LastMonthEntry, Report
@@ -43,7 +43,7 @@ def against_last_month(report: Report) -> list[Section]:
         for code in sorted({*report["money"], *last["money"]})
         for name in _COMPARED
     ]
-    month, made = f"{Period.parse(last['period']).start:%B %Y}", last["completed_at"]
+    month, made = period_in_words(Period.parse(last["period"])), last["completed_at"]
     closed = f", closed on {made[:10]}," if made else ""
     return [
         Section(

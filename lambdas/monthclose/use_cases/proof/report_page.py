@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from monthclose.domain.closes.checks import State
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, period_in_words
 from monthclose.domain.words import count
 from monthclose.templates import environment
 from monthclose.use_cases.proof.approved import approved_lines
@@ -48,7 +48,7 @@ def render_report(report: Report, figures_of: datetime | None = None) -> bytes:
     page = {
         "company": report.get("company", ""),
         "period": report["period"],
-        "month": f"{Period.parse(report['period']).start:%B %Y}",
+        "month": period_in_words(Period.parse(report["period"])),
         "verdict": _verdict(report),
         "checks": page_checks(proof.get("checks", ())) if proof else [],
         "all_passed": not proof or all(entry["state"] == State.PASSED for entry in proof.get("checks", ())),

@@ -104,7 +104,7 @@ class Approver:
         if rehearsal.so_far:
             raise UserMistakeError(
                 f"rehearsal {number} has the usage so far: {period} was not over yet\n"
-                f"from {period.end:%Y-%m-%d} on, {again}"
+                f"from {rehearsal.ends_at:%Y-%m-%d} on, {again}"
             )
         if approval and approval.number == number:
             note = f" ({approval.note})" if approval.note else ""

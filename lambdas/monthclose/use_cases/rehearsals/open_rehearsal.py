@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
@@ -34,6 +35,7 @@ class RehearsalOpener:
     gates: GateSettings
     settings: str
     """Fingerprint of the settings that decide about amounts."""
+    calendar: BillingCalendar = IN_UTC
 
     def rehearse(self, period: Period, execution: str) -> Begun:
         """Begin a rehearsal of its own; of a month that is not over yet, with the usage so far.
@@ -61,7 +63,7 @@ class RehearsalOpener:
         UserMistakeError
             It is being closed, or has not begun.
         """
-        if self.clock() < period.start:
+        if self.clock() < self.calendar.start(period):
             raise UserMistakeError(f"{period} has not begun yet: there is nothing to rehearse")
         close = self.closes.get(period)
         if close and close.under_way and still_running(close.execution, execution, self.workflow):
@@ -98,8 +100,9 @@ class RehearsalOpener:
     def _begin(
         self, period: Period, execution: str, before: Rehearsal | None, *, run: int = 0, scheduled: bool = False
     ) -> Rehearsal:
-        earlier = [close.period for close in self.closes.all() if close.period < period and close.snapshot_key]
-        close = self.closes.get(period)
+        same_day = (close for close in self.closes.all() if close.period.day == period.day)
+        earlier = [close.period for close in same_day if close.period < period and close.snapshot_key]
+        close, over = self.closes.get(period), self.calendar.over(period)
         begun = Rehearsal(
             period=period,
             number=before.number + 1 if before else 1,
@@ -112,6 +115,7 @@ class RehearsalOpener:
             settings=self.settings,
             last_period=max(earlier, default=None),
             approval=before.approval if before else None,
+            over_at=over if over != period.end else None,
             version=before.version if before else 0,
         )
         return self.rehearsals.put(begun)

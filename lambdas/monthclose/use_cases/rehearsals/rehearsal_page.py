@@ -9,7 +9,7 @@ from typing import Any
 
 from monthclose.charts import Chart, Key, Part, legend, parts_bar
 from monthclose.domain.money import Money
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, period_in_words
 from monthclose.domain.rehearsals.finding import percent, signed
 from monthclose.domain.rehearsals.rehearsal import RehearsalStatus
 from monthclose.domain.words import count
@@ -42,8 +42,8 @@ def render_rehearsal(report: RehearsalReport) -> bytes:
     page = {
         "company": report["company"],
         "period": report["period"],
-        "month": f"{month.start:%B %Y}",
-        "last": f"{Period.parse(report['last_period']).start:%B %Y}" if report["last_period"] else "",
+        "month": period_in_words(month),
+        "last": period_in_words(Period.parse(report["last_period"])) if report["last_period"] else "",
         "verdict": _verdict(report),
         "findings": [_finding(finding) for finding in report["findings"]],
         "differences": [_difference(one) for one in report["differences"]],

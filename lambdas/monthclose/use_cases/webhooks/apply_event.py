@@ -162,7 +162,7 @@ class EventApplier:
     def _lift(self, customer_id: str) -> None:
         customer = self.books.customer(customer_id)
         if customer and customer.held_since:
-            self.holds.review_all([customer_id], self.clock().date(), closing=frozenset())
+            self.holds.review_all([customer_id], self.holds.today(), closing=frozenset())
 
     def _payment(self, key: PaymentKey) -> Payment | None:
         return self.books.month(key.customer_id, key.period).payment_of(key.sequence)

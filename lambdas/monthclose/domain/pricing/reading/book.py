@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.book import PriceBook
 from monthclose.domain.pricing.cell import in_words
@@ -50,8 +51,8 @@ class PriceBookError(UserMistakeError):
         self.mistakes = mistakes
 
 
-def read_book(data: Mapping[str, object]) -> PriceBook:
-    """Read a whole price book.
+def read_book(data: Mapping[str, object], calendar: BillingCalendar = IN_UTC) -> PriceBook:
+    """Read a whole price book; its dates begin at the company's midnight.
 
     Sections: `prices` (or `price`), `overrides` (prices with `customers`), `fees`, `discounts`, `commitments`,
     `limits`, `tax_classes`, and `settings`.
@@ -61,7 +62,7 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
     PriceBookError
         Something in it cannot be used.
     """
-    reader = _Reader(data)
+    reader = _Reader(data, calendar)
     prices = [
         *reader.section("prices", reader.price),
         *reader.section("price", reader.price),
@@ -86,8 +87,8 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
 class _Reader:
     """Reads sections and collects the mistakes."""
 
-    def __init__(self, data: Mapping[str, object]) -> None:
-        self._data = data
+    def __init__(self, data: Mapping[str, object], calendar: BillingCalendar) -> None:
+        self._data, self._calendar = data, calendar
         self.mistakes = sorted(
             f"there is no section {name!r}; choose one of {', '.join(_SECTIONS)}" for name in data.keys() - _SECTIONS
         )
@@ -122,7 +123,7 @@ class _Reader:
         for number, entry in enumerate(entries, 1):
             title = entry.get("sku", entry.get("id"))
             label = f"{name}[{number}]" + (f' "{title[:60]}"' if isinstance(title, str) and title else "")
-            fields = Fields(entry, _FIELDS[name])
+            fields = Fields(entry, _FIELDS[name], self._calendar)
             try:
                 done.append((label, read(fields)))
                 fields.done()
@@ -162,7 +163,7 @@ class _Reader:
                             "entry with the conditions of both, or separate them"
                         )
                 elif both:
-                    since = f"from {both.start:%Y-%m-%d} on" if both.start.year > 1 else "at the same time"
+                    since = f"from {self._calendar.day(both.start)} on" if both.start.year > 1 else "at the same time"
                     self.mistakes.append(
                         f"{label} and {other_label} both apply {since}: separate them with from and until"
                     )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
+from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.period import Period
@@ -22,12 +23,20 @@ class Fields:
     ----------
     known : collection of str
         All that such an entry can have.
+    calendar : BillingCalendar
+        The company's: dates begin at its midnight.
     read : collection of str
         What has been read already.
     """
 
-    def __init__(self, values: Mapping[str, object], known: Collection[str], read: Collection[str] = ()) -> None:
-        self._values, self._known = values, known
+    def __init__(
+        self,
+        values: Mapping[str, object],
+        known: Collection[str],
+        calendar: BillingCalendar = IN_UTC,
+        read: Collection[str] = (),
+    ) -> None:
+        self._values, self._known, self._calendar = values, known, calendar
         self._read: set[str] = set(read)
 
     def given(self, name: str) -> bool:
@@ -131,7 +140,7 @@ class Fields:
         if unknown:
             raise UserMistakeError(f"the field {unknown!r} does not belong there")
         self._read.update(self._values)
-        return Fields({**self._values, **more}, self._known, {without})
+        return Fields({**self._values, **more}, self._known, self._calendar, {without})
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         """Read one of some words."""
@@ -141,11 +150,12 @@ class Fields:
         return value
 
     def window(self) -> Window:
-        """Read `from` and `until` (exclusive); a date is its first instant in UTC."""
+        """Read `from` and `until` (exclusive); a date is its first instant in the company's time zone."""
         window = Window(self._instant("from") or ALWAYS.start, self._instant("until") or ALWAYS.end)
         if window.end <= window.start:
             raise UserMistakeError(
-                f"it ends before it begins (from {window.start:%Y-%m-%d}, until {window.end:%Y-%m-%d}, exclusive)"
+                f"it ends before it begins (from {self._calendar.day(window.start)}, "
+                f"until {self._calendar.day(window.end)}, exclusive)"
             )
         return window
 
@@ -211,12 +221,22 @@ class Fields:
             except ValueError:
                 raise UserMistakeError(f"{name} {value!r} is not a date like 2026-10-01") from None
         if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+            return self._said(name, value)
         if isinstance(value, date):
-            return datetime.combine(value, time(), UTC)
+            return self._calendar.midnight(value)
         if value is None:
             return None
         raise UserMistakeError(f"{name} is not a date like 2026-10-01")
+
+    def _said(self, name: str, said: datetime) -> datetime:
+        if said.tzinfo is not None:
+            return said.astimezone(UTC)
+        if said.time() == time():
+            return self._calendar.midnight(said.date())
+        try:
+            return self._calendar.instant(said)
+        except UserMistakeError as error:
+            raise UserMistakeError(f"{name}: {error}") from None
 
     def _month(self, name: str) -> Period | None:
         value = self._value(name)
@@ -225,7 +245,7 @@ class Fields:
         instant = self._instant(name)
         if instant is None:
             return None
-        period = Period.of(instant)
-        if instant != period.start:
+        period = self._calendar.period(instant)
+        if instant != self._calendar.start(period):
             raise UserMistakeError(f"{name} must be the first of a month: it applies to whole months")
         return period

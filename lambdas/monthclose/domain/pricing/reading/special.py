@@ -11,7 +11,7 @@ from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.term import Length, Months
 
 _COMMON = frozenset({"id", "currency", "customers", "description", "from", "until"})
-FEE_FIELDS = _COMMON | {"monthly_fee", "tax_class"}
+FEE_FIELDS = _COMMON | {"monthly_fee", "in_advance", "tax_class"}
 DISCOUNT_FIELDS = _COMMON | {"skus", "percent", "amount", "periods"}
 _TERM = frozenset({"term", "calendar", "periods"})
 COMMITMENT_FIELDS = _COMMON | _TERM | {"skus", "fees", "amount", "overage", "tax_class"}
@@ -27,6 +27,7 @@ def read_fee(fields: Fields) -> Fee:
         customers=fields.keys("customers"),
         description=fields.text("description"),
         valid=fields.window(),
+        in_advance=fields.flag("in_advance"),
         tax_class=optional_class(fields),
     )
 

@@ -8,6 +8,7 @@ import math
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ ERROR = "a cell shows an error, like #N/A"
 NOT_CALCULATED = "a formula has no stored value: open the file in a spreadsheet program, and save it"
 
 
-def read_sheet(name: str, archive: zipfile.ZipFile, sheet: str) -> Sheet:
+def read_sheet(name: str, archive: zipfile.ZipFile, sheet: str, opened: ExitStack) -> Sheet:
     """Read a sheet; its columns are named by the first row that has anything in it.
 
     Numbers come as they are shown in full, times of cells that are formatted as such in ISO 8601 without a zone.
@@ -41,6 +42,8 @@ def read_sheet(name: str, archive: zipfile.ZipFile, sheet: str) -> Sheet:
         What the file is called in messages.
     sheet : str
         The sheet's name; empty for the only visible one.
+    opened : ExitStack
+        Closes what is on the disk for it.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def read_sheet(name: str, archive: zipfile.ZipFile, sheet: str) -> Sheet:
     """
     workbook = read_workbook(name, archive)
     part = workbook.part_of(name, sheet)
-    rows = _rows(name, archive, part, _Cells(name, archive, workbook))
+    rows = _rows(name, archive, part, _Cells(name, archive, workbook, opened))
     header = next((row for row in rows if any(row.cells)), None)
     if header is None:
         raise UserMistakeError(f"{name} is empty")
@@ -156,9 +159,9 @@ class _RowListener:
 class _Cells:
     """Turns a cell's stored value into text."""
 
-    def __init__(self, name: str, archive: zipfile.ZipFile, workbook: Workbook) -> None:
+    def __init__(self, name: str, archive: zipfile.ZipFile, workbook: Workbook, opened: ExitStack) -> None:
         self._name = name
-        self._texts = Texts(name, archive, workbook.texts_part)
+        self._texts = Texts(name, archive, workbook.texts_part, opened)
         self._formats = Formats(name, archive, workbook.styles_part)
         self._first_day = _SINCE_1904 if workbook.counts_from_1904 else _SINCE_1900
 

@@ -5,6 +5,7 @@ import tempfile
 import zipfile
 from array import array
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from posixpath import join, normpath
 
@@ -201,10 +202,10 @@ class Formats(_Entries):
 class Texts:
     """The texts that cells share, on the disk if they are many."""
 
-    def __init__(self, name: str, archive: zipfile.ZipFile, part: str) -> None:
+    def __init__(self, name: str, archive: zipfile.ZipFile, part: str, opened: ExitStack) -> None:
         self._name = name
         self._ends = array("Q", [0])
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed with the texts
+        self._file = opened.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - it is one
         self._open, self._hidden, self._taken = False, 0, list[str]()
         self._length = 0
         if part:
