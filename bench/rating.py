@@ -38,6 +38,19 @@ _PRICES = {
     "last": 'unit_price = "1"\naggregation = "last"',
     "unique": 'unit_price = "1"\naggregation = "unique"',
     "time-weighted": 'unit_price = "0.0001"\naggregation = "time_weighted"',
+    "count": 'unit_price = "1"\naggregation = "count"',
+    "average": 'unit_price = "1"\naggregation = "average"',
+    "min": 'unit_price = "1"\naggregation = "min"',
+    "largest of each hour, summed": 'unit_price = "1"\nbucket = "hour"\nbucket_aggregation = "max"',
+    "95th percentile of 5 minutes": (
+        'unit_price = "1"\nbucket = "5_minutes"\nbucket_aggregation = "sum"\n'
+        'aggregation = "percentile"\npercentile = 95'
+    ),
+    "a price for each of 3 regions": (
+        'unit_price = "1"\ncells = [{ where = { region = "r0" } }, { where = { region = "r1" } }, '
+        '{ where = { region = "r2" } }]'
+    ),
+    "sizes that continue": 'unit_price = "0.0001"\naggregation = "time_weighted"\ncarry_over = true',
     "last, price changes mid-month": 'unit_price = "1"\naggregation = "last"\nuntil = 2026-10-15',
 }
 
@@ -54,6 +67,7 @@ def events(*, rated: bool) -> list[UsageEvent]:
             Decimal("0.25") if rated else None,
             "Compute",
             f"web-{number % RESOURCES}",
+            attributes=(("region", f"r{number % 3}"),),
         )
         for number in range(EVENTS)
     ]

@@ -2,6 +2,12 @@
 
 from monthclose.domain.accounts.addresses import Purpose, recipients
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.cycles import ON_THE_FIRST, in_words
+from monthclose.domain.accounts.group import present_children, present_payer
+from monthclose.domain.words import count
+
+_MOST_NAMED = 20
+"""Of the customers that somebody pays for."""
 
 
 def addresses_of(profile: Profile) -> list[tuple[str, list[str]]]:
@@ -15,12 +21,17 @@ def addresses_of(profile: Profile) -> list[tuple[str, list[str]]]:
 
 
 def references_of(customer: Customer) -> list[tuple[str, str]]:
-    """List what few customers have: a contact, what they want on their invoices."""
-    profile = customer.profile
+    """List what few customers have: a contact, what they want on their invoices, who pays for whom."""
+    profile, children = customer.profile, present_children(customer)
+    shown = ", ".join(children[:_MOST_NAMED])
+    more = f" and {count(len(children) - _MOST_NAMED)} more" if len(children) > _MOST_NAMED else ""
     rows = [
         ("Contact", profile.contact),
         ("Purchase order", profile.purchase_order),
         ("Cost centre", profile.cost_centre),
+        ("Billing day", "" if customer.billing_cycles == ON_THE_FIRST else in_words(customer.billing_cycles)),
+        ("Invoices go to the payer", present_payer(customer)),
+        ("Pays for", f"{shown}{more}"),
     ]
     return [(label, text) for label, text in rows if text]
 

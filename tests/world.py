@@ -158,6 +158,7 @@ class World:
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     company: Company = SETTINGS.company
+    billing_days: tuple[int, ...] = (1,)
     gates: GateSettings = field(default_factory=GateSettings)
     calendar: BillingCalendar = IN_UTC
     finance_email: str = ""
@@ -195,6 +196,7 @@ class World:
             dunning=replace(self.dunning, calendar=self.calendar),
             calendar=self.calendar,
             close=self.close_settings,
+            billing_days=self.billing_days,
             providers=self.providers,
             invoicing=self.policy,
             company=self.company,

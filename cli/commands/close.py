@@ -50,7 +50,7 @@ def _require_in_turn(system: System, period: Period) -> None:
     UserMistakeError
         It has never been closed, and a later one has.
     """
-    closed = [close.period for close in system.ports.closes.all()]
+    closed = [close.period for close in system.ports.closes.all() if close.period.day == period.day]
     if period not in closed and any(later > period for later in closed):
         raise UserMistakeError(
             f"{period} has never been closed, but {max(closed)} has: every customer would be billed for it\n"

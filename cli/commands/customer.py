@@ -13,7 +13,9 @@ from cli.console import grid, note, print_json, say, show
 from cli.system import System
 from cli.who import addresses_in_words, references_of
 from monthclose.domain.accounts.customer import SELDOM, Customer
+from monthclose.domain.accounts.cycles import ON_THE_FIRST, in_words
 from monthclose.domain.accounts.grant import Part
+from monthclose.domain.accounts.group import present_children
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Stop
 from monthclose.domain.errors import UserMistakeError
@@ -245,6 +247,8 @@ def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
             "payment_provider": profile.payment_provider,
             "payment_method": profile.payment_method,
         },
+        **({"pays_for": children} if (children := present_children(found)) else {}),
+        **({"billing_day": in_words(found.billing_cycles)} if found.billing_cycles != ON_THE_FIRST else {}),
         "balance_minor": found.balance.minor,
         "receivable_minor": found.receivable_minor,
         "credit_minor": found.credit_minor,

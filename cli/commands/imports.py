@@ -26,6 +26,7 @@ from monthclose.domain.tax.reading import new_tax_table
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks
 from monthclose.use_cases.imports.check_billable import unbillable_in_words
+from monthclose.use_cases.imports.check_taxable import unknown_classes, unknown_in_words
 from monthclose.use_cases.imports.import_customers import import_customers
 from monthclose.use_cases.imports.import_prices import TrialPriceBooks, import_price_book, import_prices
 from monthclose.use_cases.invoices.company_logo import current_logo, import_logo
@@ -53,7 +54,7 @@ def customers(
             rows,
             mapping,
             directory=system.ports.directory,
-            books=system.ports.books,
+            regrouper=system.use_cases.regrouper,
             check_tax_id=system.ports.check_tax_id,
             taxes=system.ports.tax_tables.get(system.ports.tax_tables.latest()),
             today=system.today,
@@ -123,12 +124,20 @@ class _Pricing:
     def tell(self) -> None:
         """Print whom the import touches."""
         print_effects(self._effects())
+        for line in unknown_in_words(self._unknown_classes()):
+            note(line)
         if self._check:
             note("nothing was imported: this was a check")
 
     def as_json(self) -> Mapping[str, Any]:
         """Put whom the import touches into JSON."""
-        return {"effects": effects_as_json(self._effects())}
+        unknown = self._unknown_classes()
+        return {"effects": effects_as_json(self._effects()), **({"unknown_tax_classes": unknown} if unknown else {})}
+
+    def _unknown_classes(self) -> list[str]:
+        assert self._system
+        assert self._books
+        return _unknown_classes(self._system, self._books)
 
     def _effects(self) -> Effects:
         assert self._system
@@ -183,6 +192,11 @@ def _all_or_nothing[T](file: Path, work: Callable[[], T]) -> T:
         raise UserMistakeError(f"nothing of {file.name} was imported\n{error}") from None
 
 
+def _unknown_classes(system: System, books: PriceBooks) -> list[str]:
+    tables = system.ports.tax_tables
+    return unknown_classes(books.get(books.latest()), tables.get(tables.latest()))
+
+
 def _price_book(system: System) -> str:
     return system.ports.price_books.latest()
 
@@ -225,6 +239,7 @@ def taxes(ctx: typer.Context, file: Path, by: str, *, in_json: bool = False) -> 
     with system.use_cases.acts.acting("taxes.imported", by=by, before=as_text(version=was or None), after=will_be):
         system.ports.tax_tables.put(content)
     countries = {country for rule in (*table.rules, *table.reverse_charge) for country in rule.countries}
+    unknown = _unknown_classes(system, system.ports.price_books)
     if in_json:
         print_json(
             {
@@ -234,11 +249,15 @@ def taxes(ctx: typer.Context, file: Path, by: str, *, in_json: bool = False) -> 
                 "seller": table.seller,
                 "rates": len(table.rules),
                 "countries": sorted(countries),
+                **({"classes": list(table.known_classes)} if table.known_classes else {}),
+                **({"unknown_tax_classes": unknown} if unknown else {}),
             }
         )
         return
     covered = f"{count(len(table.rules), 'rate')} in {count(len(countries), 'country', 'countries')}"
     say(f"taxes: {covered}, the seller is in {table.seller}; version {table.version}", "bold")
+    for line in unknown_in_words(unknown):
+        note(line)
 
 
 def logo(ctx: typer.Context, file: Path, by: str, *, in_json: bool = False) -> None:

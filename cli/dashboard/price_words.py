@@ -42,7 +42,12 @@ def price_in_words(price: Price) -> list[str]:
     free = f"{_plain(price.free)} {price.unit} free".replace("  ", " ") if price.free else ""
     model = _of_model(price.model, price.unit, price.currency)
     said = (*model, *_of_rule(price), free, _measured(price), _carried(price), *_cell(price))
-    return [line for line in said if line]
+    return [line for line in (*said, *tax_class_in_words(price.tax_class)) if line]
+
+
+def tax_class_in_words(name: str) -> list[str]:
+    """Say which tax class an entry has; nothing if it has none of its own."""
+    return [f"tax class {name}"] if name else []
 
 
 def _measured(price: Price) -> str:
@@ -147,7 +152,7 @@ def _tier_price(tier: Tier, unit: str, currency: str) -> str:
 
 def fee_in_words(fee: Fee) -> str:
     """Say what a fee is."""
-    return f"{amount(fee.monthly_fee, fee.currency)} a month"
+    return f"{amount(fee.monthly_fee, fee.currency)} a month{', in advance' if fee.in_advance else ''}"
 
 
 def discount_in_words(discount: Discount) -> str:
@@ -185,7 +190,9 @@ def schedule_in_words(schedule: Schedule, calendar: BillingCalendar) -> str:
 def rule_in_words(rule: TaxRule) -> str:
     """Say what a tax rule charges."""
     within = ", in the prices" if rule.inclusive else ""
-    return f"{rule.rate.name} {_plain(rule.rate.percent)}%{within}"
+    on_top = f", on top of {' and '.join(rule.rate.on_top_of)}" if rule.rate.on_top_of else ""
+    only = f", for {', '.join(rule.classes)} only" if rule.classes else ""
+    return f"{rule.rate.name} {_plain(rule.rate.percent)}%{within}{on_top}{only}"
 
 
 def amount(number: Decimal, currency: str) -> str:

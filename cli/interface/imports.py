@@ -106,7 +106,7 @@ def usage(
     Fields: customer_id, sku, quantity (negative for a correction), time (ISO 8601).
     Optional: event_id, resource (one machine, one volume), unit_price (for usage that was rated upstream; otherwise
     the price book decides), currency (of unit_price: checked, never converted), description, replaces (the id of an
-    event of the same month that this one corrects).
+    event of the same month that this one corrects), attributes.NAME (what prices may tell apart, like a region).
     Without event_id, the file's name and the line number identify a row, so importing the same file again adds nothing.
     """
 

@@ -364,7 +364,11 @@ FUNCTIONS: Mapping[Function, Spec] = {
     ),
     # Up to 40 parts at once, each with a CPU: parsing documents is most of the work.
     Function.PLAN_PACK: Spec(
-        900, machine=_PACK, access=Access(tables={_CLOSES: (_GET, _QUERY)}, writes_documents=(PACK_PARTS_PREFIX,))
+        900,
+        machine=_PACK,
+        access=Access(
+            tables={_CLOSES: (_GET, _QUERY)}, reads_documents=(SNAPSHOTS,), writes_documents=(PACK_PARTS_PREFIX,)
+        ),
     ),
     Function.READ_PACK_PART: Spec(
         900,
@@ -372,7 +376,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_PACK,
         access=Access(
             tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), _CLOSES: (_GET,)},
-            reads_documents=(CREDIT_NOTES, INVOICES, PACK_PARTS_PREFIX),
+            reads_documents=(CREDIT_NOTES, INVOICES, PACK_PARTS_PREFIX, SNAPSHOTS),
             writes_documents=(PACK_PARTS_PREFIX, *_ROWS),
         ),
     ),

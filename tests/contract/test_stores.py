@@ -10,6 +10,7 @@ import pytest
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, InvoiceItem
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
+from monthclose.domain.accounts.cycles import Cycle
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
 from monthclose.domain.calendar import changed
@@ -65,7 +66,13 @@ def test_committed_records_are_read_back(world: AnyWorld) -> None:
     customer = Customer(
         "acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why", held_by="ada"
     )
-    customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()}, grants=(Part(GRANT, 2),))
+    customer = replace(
+        customer,
+        carried_minor=30,
+        sized_in="2026-10",
+        late_usage={"2026-09": NOON.isoformat()},
+        grants=(Part(GRANT, 2),),
+    )
     customer = replace(customer.with_successor("MD1", "MD2"), lost_provider_customer_id="cus_gone")
     customer = (
         replace(customer, returned_at=NOON)
@@ -194,6 +201,27 @@ def test_an_entry_keeps_the_company_s_day_of_its_booking(world: AnyWorld) -> Non
     assert days == {late.entry_id: date(2026, 11, 1), "other": date(2026, 10, 31)}
 
 
+def test_another_billing_day_is_stored_with_the_account_only(world: AnyWorld) -> None:
+    on_15 = replace(PROFILE, billing_day=15)
+    assert world.directory.put_profiles([("acme", PROFILE), ("mid", on_15)]) == {}
+    assert world.directory.put_profiles([("acme", PROFILE), ("mid", on_15)]) == {}, "the same again"
+
+    moved = world.directory.put_profiles([("acme", on_15), ("mid", replace(PROFILE, name="New"))])
+
+    assert moved == {"acme": on_15, "mid": replace(PROFILE, name="New")}
+    known = world.directory.known(["acme", "mid"])
+    assert known == {"acme": PROFILE, "mid": on_15}, "both stay as they were"
+    customer = world.books.customer("acme")
+    assert customer
+    cycles = (Cycle(1), Cycle(15, date(2026, 12, 1)))
+    world.books.commit(replace(customer, profile=on_15, cycles=cycles, fees_ahead="2026-12-15"))
+    after = world.books.customer("acme")
+    assert after
+    assert (after.profile, after.cycles, after.fees_ahead) == (on_15, cycles, "2026-12-15")
+    assert {one.customer_id: one.cycles for one in world.directory.scan()} == {"acme": cycles, "mid": (Cycle(15),)}
+    assert world.directory.billed(["acme"])["acme"] == (on_15, cycles, ())
+
+
 def test_what_few_customers_have_comes_with_an_import_and_goes_with_one(world: AnyWorld) -> None:
     seldom: dict[str, Any] = {name: f"some {name}" for name in SELDOM if name not in ("payer", "time_zone")}
     world.directory.put_profiles([("acme", replace(PROFILE, **seldom))])
@@ -208,6 +236,32 @@ def test_what_few_customers_have_comes_with_an_import_and_goes_with_one(world: A
     after = world.books.customer("acme")
     assert after
     assert after.profile == PROFILE
+
+
+def test_a_profile_that_names_another_payer_is_not_stored_but_handed_back(world: AnyWorld) -> None:
+    under_head = replace(PROFILE, payer="head")
+    assert world.directory.put_profiles([("acme", PROFILE), ("new", under_head)]) == {"new": under_head}
+    assert world.directory.put_profiles([("acme", under_head)]) == {"acme": under_head}
+    customer = world.books.customer("acme")
+    assert customer
+    assert customer.profile == PROFILE
+    assert world.books.customer("new") is None
+
+    world.books.commit(replace(customer, profile=under_head, payers=(("2026-10-01T00:00:00+00:00", "head"),)))
+
+    assert world.directory.put_profiles([("acme", replace(under_head, name="New"))]) == {}
+    assert world.directory.put_profiles([("acme", PROFILE)]) == {"acme": PROFILE}
+    after = world.books.customer("acme")
+    assert after
+    assert (after.profile.name, after.payers) == ("New", (("2026-10-01T00:00:00+00:00", "head"),))
+
+
+def test_who_pays_for_whom_is_kept_with_the_accounts(world: AnyWorld) -> None:
+    payer = Customer("head", PROFILE, children={"acme": "", "left": "2026-10-01T00:00:00+00:00"})
+    child = Customer("acme", replace(PROFILE, payer="head"), payers=(("", "head"),))
+    world.books.commit(payer, child)
+    assert world.books.customer("head") == replace(payer, version=1)
+    assert world.books.customer("acme") == replace(child, version=1)
 
 
 def test_an_import_makes_earlier_readers_conflict(world: AnyWorld) -> None:
@@ -263,6 +317,7 @@ def test_stored_events_are_looked_up_by_their_keys(world: AnyWorld) -> None:
             received_at=NOON,
             replaced_by="later" if number == 7 else "",
             replaced_at=NOON if number == 7 else None,
+            attributes=(("region", "łódź"), ("tier", "ssd")) if number % 2 else (),
         )
         for number in range(130)
     ]

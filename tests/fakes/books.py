@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any, TypeGuard
 
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.group import payers_now
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.calendar import IN_UTC
 from monthclose.domain.closes.batching import Planned
@@ -200,14 +201,19 @@ class FakeDirectory:
 
     def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> Mapping[str, Profile]:
         profiles, moved = [*profiles], dict[str, Profile]()
-        self._register.put_profiles(profiles)
         for customer_id, profile in profiles:
-            before = self._books.customer(customer_id) or Customer(customer_id, profile)
-            was = before.profile
-            if (was.billing_day, was.time_zone) != (profile.billing_day, profile.time_zone):
-                moved[customer_id] = profile
+            before = self._books.customer(customer_id)
+            was = before.profile if before else replace(profile, payer="")
+            same = (was.billing_day, was.time_zone, was.payer) == (
+                profile.billing_day,
+                profile.time_zone,
+                profile.payer,
+            )
+            if same:
+                self._books.commit(replace(before or Customer(customer_id, profile), profile=profile))
             else:
-                self._books.commit(replace(before, profile=profile))
+                moved[customer_id] = profile
+        self._register.put_profiles([(name, profile) for name, profile in profiles if name not in moved])
         return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
@@ -216,7 +222,8 @@ class FakeDirectory:
         for record in customers[ids.index(after) + 1 if after else 0 :]:
             profile = record.profile
             expected, cycles = record.last_invoiced_minor, record.billing_cycles
-            yield Planned(record.customer_id, profile.payment_provider, expected, profile.currency, cycles)
+            payers = payers_now(record)
+            yield Planned(record.customer_id, profile.payment_provider, expected, profile.currency, cycles, payers)
 
     def scan_accounts(self, after: str = "") -> Iterator[Customer]:
         for planned in self.scan(after):

@@ -33,6 +33,7 @@ TARGETS: Mapping[str, Mapping[str, object]] = {
 }
 NAMED: Mapping[str, object] = {
     "name": "eu",
+    "billing_days": [1, 15, "last"],
     "alarm_email": "operators@example.com",
     "domain": {
         "name": "billing.example.com",

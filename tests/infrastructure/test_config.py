@@ -56,7 +56,11 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
     ("overrides", "message"),
     [
         ({"target": "azure"}, "target: 'azure' is not one of aws, local"),
-        ({"colour": "red"}, "colour: unknown; known here: alarm_email, charge_timeout_seconds"),
+        ({"billing_days": [15]}, "billing_days: 1 is missing"),
+        ({"billing_days": [1, 30]}, "billing_days: billing_day is neither a day from 1 to 28 nor last"),
+        ({"billing_days": "15"}, "billing_days: a list of days is needed"),
+        ({"billing_days": [1, 15], "deadline_hours": 30}, "deadline_hours: 30 is out of bounds .1 to 23"),
+        ({"colour": "red"}, "colour: unknown; known here: alarm_email, billing_days, charge_timeout"),
         ({"time_zone": "Berlin"}, "time_zone: 'Berlin' is not a time zone like Europe/Berlin"),
         ({"customer_time_zones": "UTC"}, "customer_time_zones: a list of at most 20 is needed, not 'UTC'"),
         ({"customer_time_zones": ["Asia/Tokyo", 5]}, "customer_time_zones: '' is not a time zone"),
@@ -309,6 +313,7 @@ def test_dunning_settings_that_functions_cannot_read_are_named(dunning: str) -> 
 
 ENVIRONMENT: dict[str, str] = {
     **dict.fromkeys(Env, "any"),
+    Env.BILLING_DAYS: "[1]",
     Env.USAGE_DROP: "{}",
     **dict.fromkeys((Env.PROVIDERS, Env.HOLD_POLICY, Env.INVOICE_LINKS, Env.INVOICING), "{}"),
     Env.DUNNING: json.dumps({"retry_days": [], "reminder_days": [], "after_last": "hold"}),

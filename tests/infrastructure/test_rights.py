@@ -68,7 +68,10 @@ _PACK_STARTED = "Step Functions itself hears of the end of an execution that ano
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 _SOURCES = "A file dropped into a folder may be a saved source's: use_cases/imports/sources.py."
 _GIVEN_BACK = "Money is given back, and a refund that broke off is completed: use_cases/invoices/refund_payment.py."
+_OTHER_DAYS = "Only where customers have another billing day is a calendar month's pack made of more than its close."
 TROUBLE: dict[Right, str] = {
+    ("PlanPackRole", "s3:GetObject", "StorageDocuments/snapshots/*"): _OTHER_DAYS,
+    ("ReadPackPartRole", "s3:GetObject", "StorageDocuments/snapshots/*"): _OTHER_DAYS,
     ("OperatorRefundWithinLimitsRole", "*", "*"): _GIVEN_BACK,
     ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/[cd][re][ea][df][it]*"): _GIVEN_BACK,
     ("ReceiveUsageRole", "s3:GetObject", "StorageDocuments/import-sources/*"): _SOURCES,

@@ -122,6 +122,20 @@ def test_a_close_starts_with_the_month(synthesized: Synthesized) -> None:
     assert "Input" not in target, "the whole event is the input"
 
 
+def test_each_billing_day_has_a_close_of_its_own(named: Synthesized) -> None:
+    rules = _scheduled(named)
+    for schedule, day in (("cron(0 0 15 * ? *)", "15"), ("cron(0 0 L * ? *)", "last")):
+        [target] = rules[schedule]["Targets"]
+        assert MonthClose.map_state in _started_by(named, target)["DefinitionString"]
+        assert json.loads(target["Input"])["billing_day"] == day
+    assert "Input" not in rules["cron(0 0 1 * ? *)"]["Targets"][0], "the calendar month's is started as ever"
+
+
+def test_with_several_billing_days_a_late_close_is_checked_for_every_day(named: Synthesized) -> None:
+    [target] = _scheduled(named)["cron(0 8 * * ? *)"]["Targets"]
+    assert "Is it late?" in _started_by(named, target)["DefinitionString"]
+
+
 def test_the_collections_start_every_day(synthesized: Synthesized) -> None:
     [target] = _scheduled(synthesized)["cron(0 9 * * ? *)"]["Targets"]
     assert Collections.map_state in _started_by(synthesized, target)["DefinitionString"]

@@ -19,11 +19,14 @@ from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
+from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.tax.computing import taxed
 from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate
 from monthclose.domain.usage import UsageEvent
 
 OCTOBER = Period(2026, 10)
+OF_EVENTS = tuple(aggregation for aggregation in Aggregation if aggregation is not Aggregation.PERCENTILE)
+"""The aggregations that need no buckets."""
 NOW = datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
 TODAY = NOW.date()
 

@@ -12,7 +12,7 @@ import pytest
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from moto import mock_aws
 
-from monthclose.domain.period import Period
+from monthclose.domain.period import LAST, Period
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMistakeError
 from monthclose.handlers import charge_customers, entry, find_owing, plan_close
 from monthclose.handlers.find_owing import requested_day
@@ -34,6 +34,21 @@ from tests.world import OCTOBER, SETTINGS, World
 )
 def test_the_period_is_the_operators_or_the_month_before_the_event(request_input: Any, period: Period) -> None:
     assert requested_period(request_input) == period
+
+
+@pytest.mark.parametrize(
+    ("now", "billing_day", "period"),
+    [
+        (datetime(2026, 11, 15, tzinfo=UTC), "15", Period(2026, 10, 15)),
+        (datetime(2026, 11, 16, 3, tzinfo=UTC), "15", Period(2026, 10, 15)),  # the rule could not start it for a day
+        (datetime(2027, 2, 28, tzinfo=UTC), "28", Period(2027, 1, 28)),
+        (datetime(2027, 2, 28, tzinfo=UTC), "last", Period(2027, 1, LAST)),
+    ],
+)
+def test_a_billing_days_rule_closes_the_period_that_ended_on_it(
+    now: datetime, billing_day: str, period: Period
+) -> None:
+    assert requested_period({"billing_day": billing_day}, FakeClock(now)) == period
 
 
 @pytest.mark.parametrize("request_input", [{}, [], None, {"period": 10}, {"time": "soon"}, {"period": "October"}])

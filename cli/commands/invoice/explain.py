@@ -10,6 +10,8 @@ from cli.connect import connected
 from cli.console import amount, grid, note, print_json, say, show
 from cli.options import MOST_EVENTS
 from cli.system import System
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.group import payer_for
 from monthclose.domain.billing_window import period_at
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.draft_content import Draft
@@ -24,7 +26,9 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
     """Show what a customer's invoice would say now."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    draft = _draft(system, customer_id, Period.parse(period) if period else None)
+    customer = _customer(system, customer_id)
+    of = Period.parse(period) if period else _running(system, customer)
+    draft = _draft(system, customer, of)
     content = explain(draft, system.ports.usage, events)
     if in_json:
         print_json(content)
@@ -34,15 +38,23 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
         note("  too small to be invoiced: it would be carried to the next month", "")
     elif not system.ports.settings.invoicing.invoices(draft):
         note("  there would be no invoice", "")
+    if payer := payer_for(customer, of):
+        note(f"  usage of {of} is on the invoice of {payer}, the payer: monthclose invoice preview {payer}", "")
 
 
-def _draft(system: System, customer_id: str, period: Period | None) -> Draft:
+def _customer(system: System, customer_id: str) -> Customer:
     customer = system.ports.books.customer(customer_id)
     if customer is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
-    if period is None:
-        now = system.ports.clock()
-        period = period_at(customer.billing_cycles, now, system.calendar, customer.billing_zones)
+    return customer
+
+
+def _running(system: System, customer: Customer) -> Period:
+    return period_at(customer.billing_cycles, system.ports.clock(), system.calendar, customer.billing_zones)
+
+
+def _draft(system: System, customer: Customer, period: Period) -> Draft:
+    customer_id = customer.customer_id
     month = system.ports.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is already invoiced: see monthclose invoice explain {month.invoice.number}")
@@ -100,7 +112,8 @@ def _tax_rows(tax: dict[str, Any], currency: str, *, within: bool) -> list[tuple
 
 def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     name = " ".join(part for part in (line["description"], line.get("resource", ""), line.get("period", "")) if part)
-    rows = [(f"  {name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
+    whose = f"{line['customer_id']}: " if line.get("customer_id") else ""
+    rows = [(f"  {whose}{name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
     rows += [(f"    {text}", "", "") for text in line["in_words"]]
     if line.get("tax_class"):
         rows.append((f"    tax class {line['tax_class']}", "", ""))

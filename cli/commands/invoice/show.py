@@ -133,17 +133,18 @@ def _print(issued: Issued, document: InvoiceDocument, notes: Sequence[CreditNote
     ]
     show(grid([fact for fact in facts if fact[1]]))
     say("")
-    rows = [row for line in document.lines for row in _rows(line, currency)]
+    rows = [row for line in document.lines for row in _rows(line, document)]
     show(grid(rows, right=(1, 2, 3), header=("  line", "quantity", "unit price", currency)))
     say("")
     show(grid(_sums(issued, document), right=(1,)))
 
 
-def _rows(line: DocumentLine, currency: str) -> list[tuple[str, str, str, str]]:
+def _rows(line: DocumentLine, document: InvoiceDocument) -> list[tuple[str, str, str, str]]:
     price = "" if line.unit_price is None else _figure(line.unit_price)
     quantity = f"{_figure(line.quantity)} {line.unit}".strip()
-    first = (f"  {line.description or line.sku}", quantity, price, amount(line.amount_minor, currency))
-    more = [text for text in (line.resource, line.period, *line.explanation) if text]
+    first = (f"  {line.description or line.sku}", quantity, price, amount(line.amount_minor, document.currency))
+    taxes = ", ".join(tax.rate.in_words for tax in document.own_taxes(line.tax_class))
+    more = [text for text in (line.resource, line.period, taxes, *line.explanation) if text]
     return [first, *((f"    {text}", "", "", "") for text in more)]
 
 

@@ -151,7 +151,8 @@ def _slice(document: InvoiceDocument, page: int) -> Sequence[DocumentLine]:
 
 def _line(line: DocumentLine, document: InvoiceDocument) -> LineRow:
     price = "" if line.unit_price is None else f"{line.unit_price.normalize(EXACT):f}"
-    more = [text for text in (line.resource, line.period, *line.explanation) if text]
+    taxes = ", ".join(tax.rate.in_words for tax in document.own_taxes(line.tax_class))
+    more = [text for text in (line.resource, line.period, taxes, *line.explanation) if text]
     return LineRow(
         line.description or line.sku,
         more,
@@ -180,9 +181,10 @@ def _explained_line(line: dict[str, Any], currency: str) -> LineRow:
         for event in events["first"]
     ]
     left_out = events["count"] - len(named)
+    tax_class = f"tax class {line['tax_class']}" if line.get("tax_class") else ""
     return LineRow(
         line["description"] or line["sku"],
-        [text for text in (line.get("resource", ""), line.get("period", ""), *line["in_words"]) if text],
+        [text for text in (line.get("resource", ""), line.get("period", ""), tax_class, *line["in_words"]) if text],
         f"{line['quantity']} {line['unit']}".strip(),
         line["unit_price"] or "",
         Money(line["amount_minor"], currency).figures,
@@ -194,10 +196,7 @@ def _sums(document: InvoiceDocument) -> list[Sum]:
     currency = document.currency
     within = ", in the prices" if document.prices_include_tax else ""
     rows = [(deduction.description, deduction.amount_minor) for deduction in document.discounts]
-    rows += [
-        (f"{tax.rate.name} {tax.rate.percent.normalize(EXACT):f}% of {tax.base.figures}{within}", tax.amount.minor)
-        for tax in document.taxes
-    ]
+    rows += [(f"{tax.rate.in_words} of {tax.base.figures}{within}", tax.amount.minor) for tax in document.taxes]
     used = [(credit.description, credit.amount_minor) for credit in document.credits]
     return [
         *(Sum(label, Money(minor, currency).figures) for label, minor in rows),

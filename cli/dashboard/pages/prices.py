@@ -24,6 +24,8 @@ from monthclose.domain.tax.tax_table import TaxRule, TaxTable
 ENTRIES_A_PAGE = 100
 _MOST_CUSTOMERS = 5
 """Customers that an entry names."""
+_MOST_SKUS = 20
+"""SKUs that a tax class names."""
 
 
 class Entry(NamedTuple):
@@ -64,6 +66,7 @@ def show(request: Request) -> Response:
             ("Discounts", _discounts(book, period, customer, calendar)),
             ("Minimum commitments", _commitments(book, period, customer, calendar)),
             ("Maximums", _limits(book, period, customer, calendar)),
+            ("Tax classes", _tax_classes(book)),
         )
         if (entries := _found(found, wanted)[:ENTRIES_A_PAGE])
     ]
@@ -155,6 +158,7 @@ def _fees(book: PriceBook, period: Period, customer: Customer | None, calendar: 
             fee.currency,
             fee.customers,
             words.valid_in_words(fee.valid, calendar),
+            fee.tax_class,
         )
         for fee in due
     ]
@@ -182,9 +186,19 @@ def _limits(book: PriceBook, period: Period, customer: Customer | None, calendar
     return [_scheduled(one, words.limit_in_words(one), calendar) for one in holding]
 
 
+def _tax_classes(book: PriceBook) -> list[Entry]:
+    entries = []
+    for one in book.tax_classes:
+        more = len(one.skus) - _MOST_SKUS
+        skus = ", ".join(one.skus[:_MOST_SKUS]) + (f" and {more:,} more" if more > 0 else "")
+        entries.append(_special(one.id, "", f"tax class of {skus}", "", (), ""))
+    return entries
+
+
 def _scheduled(one: Commitment | Limit, what: str, calendar: BillingCalendar) -> Entry:
     when = words.schedule_in_words(one.schedule, calendar)
-    return _special(one.id, one.description, what, one.currency, one.customers, when)
+    tax_class = one.tax_class if isinstance(one, Commitment) else ""
+    return _special(one.id, one.description, what, one.currency, one.customers, when, tax_class)
 
 
 def _terms(book: PriceBook, period: Period, customer: Customer | None, calendar: BillingCalendar) -> Terms | None:
@@ -193,9 +207,25 @@ def _terms(book: PriceBook, period: Period, customer: Customer | None, calendar:
     return Terms(book, customer.customer_id, customer.currency, period, within=_month(period, calendar))
 
 
-def _special(code: str, description: str, what: str, currency: str, customers: Sequence[str], when: str) -> Entry:
+def _special(
+    code: str,
+    description: str,
+    what: str,
+    currency: str,
+    customers: Sequence[str],
+    when: str,
+    tax_class: str = "",
+) -> Entry:
     left_out = max(len(customers) - _MOST_CUSTOMERS, 0)
-    return Entry(description or code, code, [what], currency, customers[:_MOST_CUSTOMERS], left_out, when)
+    return Entry(
+        description or code,
+        code,
+        [what, *words.tax_class_in_words(tax_class)],
+        currency,
+        customers[:_MOST_CUSTOMERS],
+        left_out,
+        when,
+    )
 
 
 def _taxes(dashboard: Dashboard, version: str, period: Period, customer: Customer | None) -> list[Entry]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.finance.read_books import BooksReader
     from monthclose.use_cases.finance.read_payouts import PayoutReader
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
+    from monthclose.use_cases.imports.group_customers import Regrouper
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
@@ -58,6 +59,13 @@ class MonthUseCases(CustomerUseCases):
     """Importing, invoicing, closing and collecting."""
 
     # Imports
+
+    @cached_property
+    def regrouper(self) -> Regrouper:
+        """Stores customers whose payer is another than before."""
+        from monthclose.use_cases.imports.group_customers import Regrouper
+
+        return Regrouper(self.ports.books, self.ports.directory, self.ports.clock)
 
     @cached_property
     def usage_importer(self) -> UsageImporter:

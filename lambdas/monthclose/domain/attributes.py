@@ -15,6 +15,14 @@ MOST = 20
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
+NAMES = "an attribute's name begins with a letter, and has lower-case letters, digits and underscores, at most 64"
+
+
+def is_name(name: str) -> bool:
+    """Whether an attribute can have a name."""
+    return bool(_NAME.fullmatch(name))
+
+
 def check_name(name: str) -> str:
     """Return a name if an attribute can have it.
 
@@ -23,11 +31,8 @@ def check_name(name: str) -> str:
     UserMistakeError
         It can't.
     """
-    if not _NAME.fullmatch(name):
-        raise UserMistakeError(
-            f"{name!r} is not an attribute's name: it begins with a letter, and has lower-case letters, digits and "
-            "underscores, at most 64"
-        )
+    if not is_name(name):
+        raise UserMistakeError(f"{name!r} cannot be an attribute: {NAMES}")
     return name
 
 
@@ -37,12 +42,12 @@ def read_attributes(fields: Mapping[str, str]) -> Attributes:
     Raises
     ------
     UserMistakeError
-        One cannot be an attribute, is there twice, or there are too many.
+        One cannot be an attribute or appears twice, or there are too many.
     """
     found = {name.removeprefix(PREFIX): value for name, value in fields.items() if name.startswith(PREFIX)}
     for name, value in _object(fields.get(FIELD, "")).items():
         if found.get(name, value) != value:
-            raise UserMistakeError(f"attributes.{name} is there twice, with different values")
+            raise UserMistakeError(f"attributes.{name} appears twice, with different values")
         found[name] = value
     if len(found) > MOST:
         raise UserMistakeError(f"there are more than {MOST} attributes")

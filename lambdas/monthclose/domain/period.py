@@ -68,7 +68,8 @@ class Period:
     @property
     def first_day(self) -> date:
         """The day that it begins on."""
-        return date(self.year, self.month, min(self.day, monthrange(self.year, self.month)[1]))
+        day = self.day if self.day <= MOST_DAYS else monthrange(self.year, self.month)[1]  # slow, and seldom needed
+        return date(self.year, self.month, day)
 
     @property
     def end_day(self) -> date:
@@ -88,7 +89,8 @@ class Period:
     @property
     def start(self) -> datetime:
         """Its first instant in UTC."""
-        return datetime(self.year, self.month, self.first_day.day, tzinfo=UTC)
+        day = self.day if self.day <= MOST_DAYS else self.first_day.day
+        return datetime(self.year, self.month, day, tzinfo=UTC)
 
     @property
     def end(self) -> datetime:

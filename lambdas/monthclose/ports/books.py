@@ -78,8 +78,8 @@ class CustomerDirectory(Protocol):
         Returns
         -------
         mapping
-            By id, the profiles that were not stored because the customer is there with another billing day or time
-            zone: the account must keep that (see `domain.accounts.cycles`, `domain.calendar`).
+            By id, the profiles that were not stored because the customer is there with another billing day, time zone
+            or payer: the account must keep those before (see `use_cases.imports.group_customers`).
         """
 
     def scan(self, after: str = "") -> Iterator[Planned]:

@@ -49,7 +49,7 @@ def import_customer(world: World, name: str, zone: str) -> None:
         [row],
         ColumnMapping({name: name for name in CUSTOMERS.fields}, {}),
         directory=world.directory,
-        books=world.books,
+        regrouper=world.use_cases.regrouper,
         check_tax_id=world.check_tax_id,
         taxes=NoTaxTable(),
         today=world.calendar.day(world.clock()),

@@ -38,6 +38,18 @@ def test_a_month_without_a_close_is_missing_once_an_hour_has_passed(
     assert a_world(*closed, at=at).use_cases.close_watcher.look().not_closed == missing
 
 
+def test_each_billing_day_misses_its_own_close() -> None:
+    world = World(billing_days=(1, 15))
+    world.add_customer("acme")
+    for period in (SEPTEMBER, OCTOBER, Period(2026, 8, 15), Period(2026, 9, 15)):
+        world.close(period)
+
+    assert world.at(datetime(2026, 11, 14, tzinfo=UTC)).use_cases.close_watcher.look().not_closed == 0
+    assert world.at(datetime(2026, 11, 15, 1, tzinfo=UTC)).use_cases.close_watcher.look().not_closed == 1
+    world.close(Period(2026, 10, 15))
+    assert world.use_cases.close_watcher.look().not_closed == 0
+
+
 def test_a_close_that_has_not_ended_is_counted_from_the_start_of_its_last_run() -> None:
     world = a_world(SEPTEMBER, OCTOBER, at=datetime(2026, 12, 1, tzinfo=UTC))
     assert world.use_cases.close_watcher.look().open_seconds == 0

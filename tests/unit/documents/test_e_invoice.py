@@ -20,7 +20,7 @@ from monthclose.adapters.documents.e_invoice import FacturX
 from monthclose.adapters.documents.typst import TypstRenderer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
-from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine
+from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Section
 from monthclose.domain.money import Money
 from monthclose.domain.tax.computing import taxed
 from monthclose.domain.tax.tax import Rounding, Taxable, Taxation, TaxCategory, TaxRate
@@ -67,7 +67,17 @@ def _one_negative() -> InvoiceDocument:
 
 AMERICAN = Buyer("C-2", "Acme Inc.", country="US", region="NY", address=("1 Main St", "Suite 2", "New York", "10007"))
 REFERRING = replace(sample().customer, contact="Ada Lovelace", purchase_order="PO 4711/26", cost_centre="CC-12")
+GROUPED = sample(5)
+GROUPED = replace(
+    GROUPED,
+    lines=tuple(
+        replace(line, customer_id=of) for line, of in zip(GROUPED.lines, ("", "n", "n", "s", "s"), strict=True)
+    ),
+    sections=(Section("n", "North Ltd", "PO 1", "CC-12"), Section("s", "South Ltd")),
+)
 SAMPLES = {
+    "sections of other customers": GROUPED,
+    "a credited invoice with sections": credit_note_for(GROUPED),
     "two lines": sample(),
     "many lines": sample(50),
     "a discount and a credit": sample(
@@ -280,3 +290,14 @@ def test_purchase_order_cost_centre_and_contact_are_where_the_buyers_software_lo
     )
     found = [xml.xpath(f"string({path})", namespaces=names) for path in paths]
     assert found == ["PO 4711/26", "CC-12", "Ada Lovelace"]
+
+
+def test_a_line_of_a_section_names_its_customer_and_has_its_cost_centre() -> None:
+    """BT-127 and BT-133 of EN 16931."""
+    xml = etree.fromstring(E_INVOICES.xml(GROUPED))
+    names = {prefix: url for prefix, url in xml.nsmap.items() if prefix}
+    lines = xml.xpath("//ram:IncludedSupplyChainTradeLineItem", namespaces=names)
+    account = ".//ram:ReceivableSpecifiedTradeAccountingAccount/ram:ID/text()"
+    assert [line.xpath(account, namespaces=names) for line in lines] == [[], ["CC-12"], ["CC-12"], [], []]
+    notes = [line.xpath("string(.//ram:IncludedNote[1]/ram:Content)", namespaces=names) for line in lines]
+    assert [note.splitlines()[0] for note in notes][1:] == ["North Ltd (n)"] * 2 + ["South Ltd (s)"] * 2

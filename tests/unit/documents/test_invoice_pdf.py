@@ -17,7 +17,7 @@ from pypdf import PdfReader
 from monthclose.adapters.documents.typst import TypstRenderer
 from monthclose.adapters.documents.view import invoice_view
 from monthclose.domain.invoices.document import InvoiceDocument
-from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
+from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Section, Seller
 from monthclose.domain.pricing.exact import exact_text
 from monthclose.domain.tax.tax import TaxRate
 from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, credit_note_for, sample
@@ -337,3 +337,18 @@ def test_a_purchase_order_a_cost_centre_and_a_contact_are_on_the_page() -> None:
     assert view["buyer"]["address"][0] == "For the attention of Ada Lovelace"
     plain = invoice_view(sample(), None)
     assert "Purchase order" not in dict(plain["facts"])
+
+
+def test_each_section_has_a_heading_its_lines_and_a_subtotal() -> None:
+    plain = sample(3)
+    lines = tuple(replace(line, customer_id=of) for line, of in zip(plain.lines, ("", "n", "n"), strict=True))
+    document = replace(plain, lines=lines, sections=(Section("n", "North Ltd", "PO 1", "CC-12"),))
+    rows = invoice_view(document, None)["rows"]
+    subtotal = sum(line.amount_minor for line in lines[1:])
+    texts = [row["text"] for row in rows]
+    assert (texts[1], texts[4]) == ("North Ltd", "Subtotal for North Ltd")
+    assert rows[1]["details"] == ["n", "Purchase order: PO 1", "Cost centre: CC-12"]
+    assert rows[4]["amount"] == f"{subtotal / 100:,.2f}"
+    assert [row["running"] for row in invoice_view(plain, None)["rows"]] == [rows[n]["running"] for n in (0, 2, 3)]
+    assert rows[4]["running"] == rows[3]["running"]
+    assert RENDERER.render(document, None).startswith(b"%PDF")

@@ -21,6 +21,7 @@ from monthclose.use_cases.imports.rejected_rows import rejected
 from monthclose.use_cases.imports.tables import read_table
 from tests.dropping import GOOD, HEADER, KEY, LARGE, SMALL, Drop, of
 from tests.unit.cli.driving import Command, FakeMachine
+from tests.unit.imports import hostile
 from tests.world import OCTOBER, World
 
 pytestmark = pytest.mark.long
@@ -112,6 +113,27 @@ def test_a_malicious_dropped_file_is_refused_in_two_lines_and_little_memory(
     assert list(world.usage.events("acme", OCTOBER)) == []
     assert most < 80 * MB
     assert sum(len(content) for content in world.inbox.objects.values()) < 20 * MB
+
+
+@pytest.mark.parametrize(("make", "message"), hostile.CASES.values(), ids=hostile.CASES)
+def test_a_malicious_zip_file_spreadsheet_or_parquet_file_is_refused_in_little_memory_and_time(
+    make: Callable[[], bytes], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacking, "_HARMLESS", 4 * MB)
+    world = World()
+    world.add_customer("acme")
+    world.inbox.drop(KEY, make())
+    tracemalloc.start()
+    outcome = Drop(world, SMALL).run()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (outcome["status"], outcome["taken"]) == ("unusable", 0)
+    assert outcome["error"].startswith(message)
+    assert len(outcome["error"].splitlines()) <= 2
+    assert "/tmp" not in outcome["error"]
+    assert list(world.usage.events("acme", OCTOBER)) == []
+    assert most < 40 * MB
 
 
 @pytest.mark.parametrize(("make", "message"), CASES.values(), ids=CASES)

@@ -298,7 +298,7 @@ def test_importing_a_customer_again_replaces_the_profile_and_keeps_the_account()
         [Row(1, CUSTOMER)],
         plain(CUSTOMERS.fields),
         directory=world.directory,
-        books=world.books,
+        regrouper=world.use_cases.regrouper,
         check_tax_id=check_tax_id,
         taxes=NoTaxTable(),
         today=date(2026, 11, 1),

@@ -18,7 +18,7 @@ from monthclose.domain.usage import UsageEvent
 from monthclose.use_cases.imports.tables import read_table
 from tests.dropping import KEY, LARGE, SMALL, Drop
 from tests.fakes import FakeColumnFiles
-from tests.files_made import Cell, Rows, csv_file, gzipped, json_lines, parquet, spreadsheet, zip_file
+from tests.files_made import Cell, Rows, csv_file, excels, gzipped, json_lines, parquet, spreadsheet, zip_file
 from tests.unit.cli.driving import Command, FakeMachine
 from tests.world import World
 
@@ -36,7 +36,8 @@ KINDS: dict[str, Callable[[Rows], bytes]] = {
     "json lines in zip": lambda rows: zip_file(json_lines(rows)),
     "json lines": json_lines,
     "parquet": parquet,
-    "spreadsheet": spreadsheet,
+    "spreadsheet with texts in its cells": spreadsheet,
+    "spreadsheet with shared texts": excels,
 }
 
 
@@ -105,14 +106,15 @@ def test_whatever_the_rows_say_every_kind_of_file_says_it(rows: list[tuple[Decim
     assert others == [first] * len(others)
 
 
-def test_numbers_and_times_of_a_spreadsheet_are_what_it_shows(drop: Drop) -> None:
+@pytest.mark.parametrize("make", [spreadsheet, excels])
+def test_numbers_and_times_of_a_spreadsheet_are_what_it_shows(drop: Drop, make: Callable[[Rows], bytes]) -> None:
     rows: list[tuple[Cell, ...]] = [
         HEADER,
         ("acme", 4711, 0.29, datetime(2026, 10, 2, 10, 30), None),
         ("acme", "007", 1e-7, "2026-10-03", True),
         ("acme", 12347.0, 3, datetime(2026, 10, 31, 23, 59, 59, 999000), "x"),
     ]
-    drop.world.inbox.drop(KEY, spreadsheet(rows))
+    drop.world.inbox.drop(KEY, make(rows))
     drop.run()
     assert [said(event)[1:] for event in drop.events()] == [
         ("4711", Decimal("0.29"), datetime(2026, 10, 2, 10, 30, tzinfo=UTC), ""),
@@ -265,7 +267,7 @@ def test_prices_come_in_spreadsheets_too(monthclose: Command, tmp_path: Path) ->
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("make", [spreadsheet, parquet], ids=["spreadsheet", "parquet"])
+@pytest.mark.parametrize("make", [excels, parquet], ids=["spreadsheet", "parquet"])
 def test_memory_does_not_grow_with_the_file(make: Callable[[Rows], bytes], tmp_path: Path) -> None:
     """Counted in Python's own memory, which is where rows are."""
     peaks = []

@@ -45,15 +45,20 @@ def close(world: World, period: Period) -> Report:
     return report
 
 
-def lines(world: World, period: Period) -> list[dict[str, Any]]:
+def document(world: World, period: Period) -> dict[str, Any]:
+    """Read acme's invoice of a period; empty if there is none."""
     invoice = world.month("acme", period).invoice
     if invoice is None:
-        return []
+        return {}
     place = invoice.document
-    document = json.loads(world.documents.get_slice(place.key, place.offset, place.length))
-    for line in document["lines"]:
-        assert recomputed(line["steps"], document["currency"]).minor == line["amount_minor"]
-    return list(document["lines"])
+    found: dict[str, Any] = json.loads(world.documents.get_slice(place.key, place.offset, place.length))
+    for line in found["lines"]:
+        assert recomputed(line["steps"], found["currency"]).minor == line["amount_minor"]
+    return found
+
+
+def lines(world: World, period: Period) -> list[dict[str, Any]]:
+    return list(document(world, period).get("lines", []))
 
 
 def amounts(world: World, period: Period) -> list[tuple[str, int]]:

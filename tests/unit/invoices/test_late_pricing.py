@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.pricing import Commitment, Discount, Fee, PerUnit, Price, PriceBook
 from monthclose.domain.pricing.aggregation import Aggregation, Window
+from monthclose.domain.pricing.buckets import Buckets, Empty
 from monthclose.domain.pricing.price import ALWAYS
 from monthclose.use_cases.invoices.explain_invoice import explain
+from tests.unit.any import OF_EVENTS
 from tests.unit.invoices.late_usage import amounts, close, lines, use
 from tests.world import OCTOBER, World
 
@@ -150,6 +152,11 @@ def test_a_late_event_moves_what_is_shared_from_one_price_to_the_other(aggregati
     assert lines(world, NOVEMBER)[0]["steps"][0]["kind"] == "shared"
 
 
+BUCKETS = (
+    (Aggregation.SUM, Buckets("hour", Aggregation.MAX, Empty.CARRY)),
+    (Aggregation.PERCENTILE, Buckets("day", Aggregation.SUM, Empty.ZERO, Decimal(90))),
+    (Aggregation.AVERAGE, Buckets("day", Aggregation.UNIQUE, Empty.SKIP)),
+)
 type Arrival = tuple[int, int, int, str]
 """In which month an event comes, its day, its quantity and its resource."""
 
@@ -157,7 +164,7 @@ type Arrival = tuple[int, int, int, str]
 @pytest.mark.long
 @settings(max_examples=25)
 @given(
-    st.sampled_from(Aggregation),
+    st.sampled_from([*((aggregation, None) for aggregation in OF_EVENTS), *BUCKETS]),
     st.booleans(),
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(1, 31), st.integers(-2, 9), st.sampled_from(["web-1", "web-2"])),
@@ -166,10 +173,11 @@ type Arrival = tuple[int, int, int, str]
     st.integers(0, 2),
 )
 def test_whenever_usage_arrives_and_an_invoice_is_regenerated_the_month_costs_the_same(
-    aggregation: Aggregation, by_resource: bool, arrivals: list[Arrival], regenerated: int
+    measured: tuple[Aggregation, Buckets | None], by_resource: bool, arrivals: list[Arrival], regenerated: int
 ) -> None:
     commitments = (Commitment("all", "USD", Decimal(300)), Commitment("one", "USD", Decimal(150), skus=("vm",)))
-    book = changing(aggregation, per_resource=by_resource).merged(
+    aggregation, buckets = measured
+    book = changing(aggregation, per_resource=by_resource, buckets=buckets).merged(
         PriceBook(discounts=(Discount("fifth", percent=Decimal(20)),), commitments=commitments)
     )
 

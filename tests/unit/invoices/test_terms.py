@@ -267,3 +267,16 @@ def test_whenever_usage_arrives_the_quarter_comes_to_the_same(
         return found
 
     assert of_the_quarter(world_with(late=True)) == of_the_quarter(world_with(late=False))
+
+
+def test_late_usage_of_a_month_before_its_quarter_was_agreed_counts_in_the_quarter() -> None:
+    world = a_world(policy=InvoicingPolicy(zero_invoices=True))
+    used(world, 100)
+    close(world, OCTOBER)
+    world.price_books.merge(PriceBook(commitments=(committed(300),)))
+    close(world, NOVEMBER)
+    close(world, DECEMBER)
+    assert minors(world, DECEMBER) == [("commitment", "", 20_000)]
+    used(world, 70)
+    close(world, JANUARY)
+    assert minors(world, JANUARY) == [("per_unit", "2026-10", 7_000), ("commitment", "2026-12", -7_000)]

@@ -17,10 +17,9 @@ from monthclose.domain.pricing.explanation import recomputed
 from monthclose.domain.pricing.line import total_minor
 from monthclose.domain.pricing.price import ALWAYS
 from monthclose.domain.usage import UsageEvent
-from tests.unit.any import OCTOBER, any_decimal
+from tests.unit.any import OCTOBER, OF_EVENTS, any_decimal
 
 HOURS = 31 * 24
-OF_EVENTS = tuple(a for a in Aggregation if a is not Aggregation.PERCENTILE)
 AMOUNTS = (Aggregation.SUM, Aggregation.COUNT, Aggregation.UNIQUE)
 READINGS = tuple(a for a in OF_EVENTS if a not in AMOUNTS)
 ONCE_A_MONTH = tuple(a for a in OF_EVENTS if a not in (Aggregation.SUM, Aggregation.COUNT, Aggregation.TIME_WEIGHTED))

@@ -23,10 +23,9 @@ SECTIONS = ("fees", "commitments", "limits")
 
 
 def book_of(example: dict[str, Any], *, per_resource: bool = False) -> PriceBook:
-    prices = [
-        {"sku": sku, "currency": "USD", "unit_price": "1", "per_resource": per_resource} for sku in ("a", "b", "c")
-    ]
-    sections = {name: [{"currency": "USD", **entry} for entry in example.get(name, [])] for name in SECTIONS}
+    usual = {"currency": example.get("currency", "USD")}
+    prices = [{"sku": sku, **usual, "unit_price": "1", "per_resource": per_resource} for sku in ("a", "b", "c")]
+    sections = {name: [{**usual, **entry} for entry in example.get(name, [])] for name in SECTIONS}
     return read_book({"prices": prices, "discounts": example.get("discounts", []), **sections})
 
 
@@ -43,7 +42,8 @@ def months_of(example: dict[str, Any], book: PriceBook) -> list[tuple[Period, li
     billed, earlier = list[tuple[Period, list[InvoiceLine]]](), EarlierMonths()
     for month in example["months"]:
         period = Period.parse(month["period"])
-        lines = rate(events_of(month["use"], period), Terms(book, "C-1", "USD", period, earlier=earlier))
+        currency = example.get("currency", "USD")
+        lines = rate(events_of(month["use"], period), Terms(book, "C-1", currency, period, earlier=earlier))
         earlier.add((line.content(period) for line in lines), period)
         billed.append((period, lines))
     return billed
@@ -58,7 +58,7 @@ def test_maximums_and_minimums_come_to_what_a_person_computes_by_hand(example: d
     found = [[[line.sku, line.amount.minor] for line in lines] for _, lines in billed]
     assert found == [month["lines"] for month in example["months"]], example["arithmetic"]
     for line in (line for _, lines in billed for line in lines):
-        assert recomputed(line.steps, "USD") == line.amount
+        assert recomputed(line.steps, line.amount.currency) == line.amount
         assert all(in_words(step) for step in line.steps)
 
 

@@ -34,7 +34,7 @@ from monthclose.domain.pricing.line import total_minor
 from monthclose.domain.pricing.models import Model
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent
-from tests.unit.any import OCTOBER, any_currency, any_decimal, any_time
+from tests.unit.any import OCTOBER, OF_EVENTS, any_currency, any_decimal, any_time
 
 MONTH = 2_678_400
 
@@ -66,7 +66,6 @@ def any_model() -> SearchStrategy[Model]:
     )
 
 
-OF_EVENTS = tuple(a for a in Aggregation if a is not Aggregation.PERCENTILE)
 ADDING_UP = (Aggregation.SUM, Aggregation.UNIQUE)
 
 

@@ -177,13 +177,16 @@ def _line(
         quantity = Decimal(-1 if net_minor < 0 else 1)
         unit, price = _PIECE, _amount(abs(net_minor), document.currency)
     quantity_note = "" if exact else f"Quantity: {_plain(line.quantity)} {line.unit}".strip()
-    notes = [note for note in (quantity_note, line.resource, line.period, *line.explanation) if note]
+    section = next((one for one in document.sections if one.customer_id == line.customer_id), None)
+    whose = f"{section.name} ({section.customer_id})" if section else ""
+    notes = [note for note in (whose, quantity_note, line.resource, line.period, *line.explanation) if note]
     terms = {
         "BT-126": number,
         "BT-127-00": [{"BT-127": note} for note in notes],
         "BT-129": _plain(quantity),
         "BT-130": unit,
         "BT-131": _amount(net_minor, document.currency),
+        "BT-133": section.cost_centre if section else "",
         "BT-146": price,
         "BT-151": vat.category.value,
         "BT-152": vat.rate,

@@ -4,12 +4,13 @@ It is written in the document's language: labels, days and numbers, and those of
 words. What the company or a person wrote stays as it is.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from monthclose.adapters.documents.sheet import MINUS, NARROW, Sheet, given, soft
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
-from monthclose.domain.invoices.document_parts import DocumentLine
+from monthclose.domain.invoices.document_parts import DocumentLine, Section
 from monthclose.domain.tax.tax import TaxLine
 
 _ROOMY = 24
@@ -70,8 +71,33 @@ class _Page(Sheet):
         )
 
     def _rows(self) -> list[dict[str, Any]]:
-        rows, running = [], 0
-        for line in self.document.lines:
+        """Make the rows: the customer's own lines, then each section's with its heading and subtotal."""
+        document, named = self.document, {section.customer_id for section in self.document.sections}
+        own = [line for line in document.lines if line.customer_id not in named]
+        rows, running = self._rows_of(own, 0), sum(line.amount_minor for line in own)
+        for section in document.sections:
+            lines = document.lines_of(section.customer_id)
+            subtotal = sum(line.amount_minor for line in lines)
+            heading = self._standing_out(section.name, [soft(text) for text in self._references(section)], running)
+            running += subtotal
+            total = self.say("Subtotal for {name}", name=section.name)
+            rows += [heading, *self._rows_of(lines, running - subtotal)]
+            rows.append(self._standing_out(total, [], running) | {"amount": self.amount(subtotal)})
+        return rows
+
+    def _standing_out(self, text: str, details: list[str], running: int) -> dict[str, Any]:
+        """Make a row that stands out and is no line."""
+        row = {"text": soft(text), "details": details, "tall": False, "quantity": "", "unit_price": "", "amount": ""}
+        return row | {"running": self.amount(running), "strong": True}
+
+    def _references(self, section: Section) -> list[str]:
+        say = self.say
+        facts = {"Purchase order": section.purchase_order, "Cost centre": section.cost_centre}
+        return [section.customer_id, *(f"{say(label)}: {text}" for label, text in facts.items() if text)]
+
+    def _rows_of(self, lines: Iterable[DocumentLine], running: int) -> list[dict[str, Any]]:
+        rows = []
+        for line in lines:
             running += line.amount_minor
             unit_price = "" if line.unit_price is None else self.figure(line.unit_price)
             rows.append(
@@ -95,7 +121,7 @@ class _Page(Sheet):
 
     def _rates(self, line: DocumentLine) -> str:
         """Name the taxes of a line, where not all lines have the same."""
-        taxes = self.document.taxes_on(line.tax_class) if any(tax.classes for tax in self.document.taxes) else ()
+        taxes = self.document.own_taxes(line.tax_class)
         return ", ".join(f"{tax.rate.name} {self._percent(tax)}" for tax in taxes)
 
     def _percent(self, tax: TaxLine) -> str:

@@ -11,7 +11,7 @@ from pynamodb.expressions.update import Action
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
-from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer, profile, profile_values
+from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer, payers_of, profile, profile_values
 from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.calendar import read_zones
@@ -19,7 +19,10 @@ from monthclose.domain.closes.batching import Planned
 from monthclose.errors import ConflictError
 from monthclose.ports import Billed, Owing, Register
 
-_PLANNED = ("customer_id", "payment_provider", "last_invoiced_minor", "currency", "billing_day", "cycles")
+_PLANNED = [
+    *("customer_id", "payment_provider", "last_invoiced_minor", "currency", "billing_day", "cycles"),
+    *("payers", "late_usage", "carried_minor"),
+]
 _PROFILES_AT_ONCE = 2_000
 """Profiles in one object of the register."""
 
@@ -47,11 +50,11 @@ class DynamoCustomerDirectory:
                 try:
                     with translated():
                         CustomerItem(customer_id).update(
-                            actions=[*values, CustomerItem.version.add(1)], condition=_same_periods(one)
+                            actions=[*values, CustomerItem.version.add(1)], condition=_same_account_facts(one)
                         )
                 except ConflictError:
                     moved[customer_id] = one
-            self._register().put_profiles(some)
+            self._register().put_profiles([(name, one) for name, one in some if name not in moved])
         return moved
 
     def scan(self, after: str = "") -> Iterator[Planned]:
@@ -64,7 +67,8 @@ class DynamoCustomerDirectory:
             ):
                 provider, currency = intern(item.payment_provider), intern(item.currency)  # once, not a million times
                 theirs = cycles.read(item.cycles or []) or cycles.cycles_for(int(item.billing_day or 1))
-                yield Planned(item.customer_id, provider, int(item.last_invoiced_minor), currency, theirs)
+                payers = () if item.late_usage or item.carried_minor else payers_of(item)
+                yield Planned(item.customer_id, provider, int(item.last_invoiced_minor), currency, theirs, payers)
 
     def scan_accounts(self, after: str = "") -> Iterator[Customer]:
         """Scan the table page by page: DynamoDB charges for whole items, whatever is read of them."""
@@ -115,15 +119,23 @@ class DynamoCustomerDirectory:
                     yield item.customer_id
 
 
-def _same_periods(profile: Profile) -> Condition:
-    """Let a profile be written only if neither billing day nor time zone changes: the account keeps those before."""
+def _same_account_facts(profile: Profile) -> Condition:
+    """Let a profile be written only if billing day, time zone and payer stay: the account keeps those before.
+
+    A new customer who has a payer begins with it in their account.
+    """
     day: Condition = CustomerItem.billing_day.does_not_exist()
     if profile.billing_day != 1:
         day = CustomerItem.billing_day == profile.billing_day
     zone: Condition = CustomerItem.time_zone.does_not_exist()
     if profile.time_zone:
         zone = CustomerItem.time_zone == profile.time_zone
-    unchanged: Condition = CustomerItem.customer_id.does_not_exist() | (day & zone)
+    if profile.payer:
+        with_payer: Condition = (CustomerItem.payer == profile.payer) & day & zone
+        return with_payer
+    unchanged: Condition = CustomerItem.customer_id.does_not_exist() | (
+        CustomerItem.payer.does_not_exist() & day & zone
+    )
     return unchanged
 
 

@@ -112,6 +112,8 @@ class CustomerItem(Model):
     cycles = JSONAttribute(null=True)
     fees_ahead = UnicodeAttribute(null=True)
     sized_in = UnicodeAttribute(default="")
+    payers = JSONAttribute(null=True)
+    children = JSONAttribute(null=True)
     version = NumberAttribute(default=0)
 
 

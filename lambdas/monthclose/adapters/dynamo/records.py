@@ -112,6 +112,8 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
         "cycles": cycles.content(customer.cycles) or None,
         "fees_ahead": customer.fees_ahead or None,
         "zones": zones_content(customer.zones) or None,
+        "payers": customer.payers or None,
+        "children": dict(customer.children) or None,
     }
     return m.CustomerItem(**fields | profile_values(customer.profile) | written | given | billed)
 
@@ -179,6 +181,11 @@ def lease_of(customer_id: str) -> str:
     return str(zlib.crc32(customer_id.encode()) % LEASE_SHARDS)
 
 
+def payers_of(item: m.CustomerItem) -> tuple[tuple[str, str], ...]:
+    """Read who has paid for a customer."""
+    return tuple((since, payer) for since, payer in item.payers or ())
+
+
 def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
@@ -187,6 +194,8 @@ def customer(item: m.CustomerItem) -> Customer:
         "cycles": cycles.read(item.cycles or []),
         "fees_ahead": item.fees_ahead or "",
         "zones": read_zones(item.zones or []),
+        "payers": payers_of(item),
+        "children": item.children or {},
     }
     return Customer(profile=profile(item), **account | read | billed)
 

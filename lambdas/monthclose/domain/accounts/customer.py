@@ -131,6 +131,10 @@ class Customer:
         The time zones that they have had, once theirs has changed; empty before.
     sized_in : str
         The newest month whose document has sizes that the next one begins with; empty if none has.
+    payers : tuple
+        Who has paid for them since when (ISO 8601; empty: ever since); an empty payer is the customer (see `group`).
+    children : mapping
+        Whom they pay for, or have paid for: the ids, each with the time when it left; empty if it has not.
     version : int
         Fences every write; 0 means not stored yet.
 
@@ -169,6 +173,8 @@ class Customer:
     fees_ahead: str = ""
     zones: Zones = ()
     sized_in: str = ""
+    payers: tuple[tuple[str, str], ...] = ()
+    children: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
 
     def __post_init__(self) -> None:

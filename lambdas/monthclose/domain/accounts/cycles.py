@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, billing_day_text, day_in_words
 
 
 class Cycle(NamedTuple):
@@ -104,3 +104,10 @@ def content(cycles: Cycles) -> list[list[int | str]]:
 def read(stored: list[list[int | str]]) -> Cycles:
     """Read them from JSON."""
     return tuple(Cycle(int(day), date.fromisoformat(str(since)) if since else None) for day, since in stored)
+
+
+def in_words(cycles: Cycles) -> str:
+    """Say on which days somebody is billed: `15`; `1, from 1 November 2026 on 15`."""
+    first, *later = cycles
+    since = (f"from {day_in_words(since)} on {billing_day_text(day)}" for day, since in later if since)
+    return ", ".join([billing_day_text(first.billing_day), *since])

@@ -8,6 +8,7 @@ from itertools import count, islice
 from typing import NamedTuple
 
 from monthclose.domain.accounts.cycles import ON_THE_FIRST, Cycles, days_of
+from monthclose.domain.accounts.group import Payers, payer_in
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.period import Period
 
@@ -30,9 +31,13 @@ class Planned(NamedTuple):
     expected_minor: int
     currency: str = ""
     cycles: Cycles = ON_THE_FIRST
+    payers: Payers = ()
+    """Who pays for all that they may be billed (see `group.payers_now`)."""
 
     def is_due(self, period: Period) -> bool:
-        """Whether a close of the period bills them."""
+        """Whether a close of the period bills them: no payer's invoice has their usage."""
+        if self.payers and payer_in(self.payers, period):
+            return False
         if len(self.cycles) == 1:
             return self.cycles[0].billing_day == period.day
         return days_of(self.cycles, period) is not None

@@ -4,7 +4,7 @@ A row for each line, discount and tax of the invoices and credit notes that are 
 those that FOCUS requires of every provider, and those for usage, units, SKUs and resources
 (https://focus.finops.org/focus-specification/v1-2/). Costs are without tax, which has rows of its own. The cost after
 discounts is the cost: a discount is a row (category Credit), not a lower price, so list, contracted, effective and
-billed cost are the same. Columns of our own begin with `x_`.
+billed cost are the same. A customer under a payer is a sub account of the payer's. Columns of our own begin with `x_`.
 
 An invoice that replaces another, a credit note, and late usage correct what an earlier month has billed: such rows have
 the class Correction.
@@ -78,7 +78,8 @@ COLUMNS = (
     ),
     *("EffectiveCost", "InvoiceId", "InvoiceIssuerName", "ListCost", "PricingCategory", "PricingQuantity"),
     *("PricingUnit", "ProviderName", "PublisherName", "ResourceId", "ServiceCategory", "ServiceName"),
-    *("ServiceSubcategory", "SkuId", "SkuMeter", "SkuPriceId", "x_CorrectedInvoiceId", "x_LineKind"),
+    *("ServiceSubcategory", "SkuId", "SkuMeter", "SkuPriceId", "SubAccountId", "SubAccountName"),
+    *("x_CorrectedInvoiceId", "x_LineKind"),
 )
 """In FOCUS's order, by the alphabet; our own last. Of commitments nothing is said, but rules of other columns ask."""
 
@@ -164,6 +165,10 @@ def _charge(of: _Line) -> dict[str, str]:
             "SkuId": line.sku,
             "SkuMeter": described if line.sku else "",
             "SkuPriceId": line.sku,
+            "SubAccountId": line.customer_id,
+            "SubAccountName": next(
+                (one.name for one in of.document.sections if one.customer_id == line.customer_id), ""
+            ),
             "x_LineKind": kind.value,
         }
         | ({"ChargeClass": "Correction"} if kind in _EARLIER else {})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monthclose.domain.attributes import FIELD, PREFIX
+from monthclose.domain.attributes import FIELD, NAMES, PREFIX, is_name
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.file_options import FileOptions, Hints
 from monthclose.domain.imports.numerals import COMMA, POINT, with_point
@@ -139,6 +139,9 @@ class ColumnMapping:
                 raise LayoutError(f"there is no column {column!r} (for {name})", columns)
         names = dict.fromkeys((*schema.fields, *mapped, *(column for column in columns if schema.is_open(column))))
         found = {name: mapped.get(name, name) for name in names if mapped.get(name, name) in columns}
+        for name in found:
+            if schema.is_open(name) and not is_name(name.removeprefix(schema.prefix)):
+                raise LayoutError(f"a column that begins with {schema.prefix} cannot be an attribute's", columns, NAMES)
         twice = [column for column in found.values() if columns.count(column) > 1]
         if twice:
             raise LayoutError(f"the column {twice[0]!r} appears twice", columns)

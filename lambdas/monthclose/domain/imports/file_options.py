@@ -13,7 +13,7 @@ from monthclose.domain.imports.numerals import COMMA, POINT
 from monthclose.domain.imports.times import FORMATS, is_zone
 
 _NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "space": " "}
-_NO_TEXT = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf_7", "utf-7"})
+_NO_TEXT = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf_7"})
 """Codecs of Python that are no encoding of a file, or take quadratic time."""
 TEXTS = ("decimal", "delimiter", "encoding", "time_zone", "time_format", "sheet")
 """The options that are one word each; the others are tables of names."""
@@ -140,4 +140,4 @@ def _is_encoding(name: str) -> bool:
     except (LookupError, ValueError):  # ValueError: a name with a null character
         return False
     text = getattr(found, "_is_text_encoding", True)  # what hex, rot13 or zip are not
-    return bool(text) and found.name not in _NO_TEXT
+    return bool(text) and found.name.replace("-", "_") not in _NO_TEXT

@@ -21,6 +21,7 @@ from monthclose.domain.invoices.document_parts import (
     Buyer,
     Deduction,
     DocumentLine,
+    Section,
     Seller,
     deduction_content,
     filled,
@@ -35,6 +36,7 @@ from monthclose.domain.invoices.draft_content import (
     MadeFrom,
     OptionalEntries,
     RequiredEntries,
+    SectionContent,
     SellerContent,
 )
 from monthclose.domain.invoices.served import served_in
@@ -78,6 +80,8 @@ class InvoiceDocument:
     language : str
         What its page is written in, as a tag (BCP 47); empty for English. Its texts here are English all the same:
         the page translates those that are ours (`domain.phrases`).
+    sections : tuple of Section
+        The customers that it bills besides the one who gets it, in the order of their lines.
     more : mapping
         Other entries of its JSON: how it came about. They are kept, and not shown.
 
@@ -105,6 +109,7 @@ class InvoiceDocument:
     replaces: str = ""
     notes: tuple[str, ...] = ()
     language: str = ""
+    sections: tuple[Section, ...] = ()
     more: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -120,6 +125,10 @@ class InvoiceDocument:
     def subtotal_minor(self) -> int:
         """Lines and discounts together, as they are priced."""
         return sum(line.amount_minor for line in self.lines) + sum(d.amount_minor for d in self.discounts)
+
+    def lines_of(self, customer_id: str) -> list[DocumentLine]:
+        """List the lines of a section."""
+        return [line for line in self.lines if line.customer_id == customer_id]
 
     @property
     def tax_minor(self) -> int:
@@ -149,6 +158,10 @@ class InvoiceDocument:
             nets[item.tax_class] = nets.get(item.tax_class, 0) + net
         groups = treatments(nets, self.taxes).items()
         return [Treatment(taxes, tuple(names), sum(nets[name] for name in names)) for taxes, names in groups]
+
+    def own_taxes(self, tax_class: str) -> tuple[TaxLine, ...]:
+        """List the taxes on the lines of a tax class, if other lines of the document have others."""
+        return self.taxes_on(tax_class) if any(tax.classes for tax in self.taxes) else ()
 
     def taxes_on(self, tax_class: str) -> tuple[TaxLine, ...]:
         """List the taxes that are on the lines of a tax class."""
@@ -201,6 +214,7 @@ class InvoiceDocument:
             "replaces": self.replaces,
             "notes": list(self.notes),
             "language": self.language,
+            "sections": [cast("SectionContent", filled(section)) for section in self.sections],
         }
         said = {name: value for name, value in optional.items() if value}
         return cast("Draft", {**self.more, **content, **said})
@@ -252,11 +266,17 @@ class InvoiceDocument:
             replaces=content.get("replaces", ""),
             notes=tuple(content.get("notes", [])),
             language=content.get("language", ""),
-            more={name: value for name, value in content.items() if name not in _ENTRIES},
+            sections=tuple(read_part(Section, entry) for entry in content.get("sections", [])),
+            more=made_from(content),
         )
 
 
 _ENTRIES = frozenset({field.name for field in fields(InvoiceDocument)} | {"seller_details"}) - {"more"}
+
+
+def made_from(content: Draft) -> dict[str, object]:
+    """Take the entries of a document that say how it came about, and are not shown."""
+    return {name: value for name, value in content.items() if name not in _ENTRIES}
 
 
 def canonical(content: Mapping[str, object]) -> bytes:

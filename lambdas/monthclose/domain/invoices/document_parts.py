@@ -85,6 +85,16 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A customer whose lines are on the invoice of their payer, who is the document's customer."""
+
+    customer_id: str
+    name: str
+    purchase_order: str = ""
+    cost_centre: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentLine:
     """One line.
 
@@ -106,6 +116,8 @@ class DocumentLine:
         What tells its usage apart from other usage of the SKU; the description says it, too.
     tax_class : str
         Which rates of the tax table it has; empty: those of what has none.
+    customer_id : str
+        Whose it is, if not that of the customer who gets the document (see `Section`).
     """
 
     sku: str
@@ -123,6 +135,7 @@ class DocumentLine:
     steps: tuple[Step, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     tax_class: str = ""
+    customer_id: str = ""
 
     @classmethod
     def of(cls, content: LineContent) -> DocumentLine:

@@ -49,6 +49,15 @@ class BuyerContent(TypedDict, total=False):
     cost_centre: str
 
 
+class SectionContent(TypedDict, total=False):
+    """A customer whose lines are on their payer's invoice (see `document_parts.Section`)."""
+
+    customer_id: Required[str]
+    name: Required[str]
+    purchase_order: str
+    cost_centre: str
+
+
 class DeductionContent(TypedDict):
     """A discount or an applied credit; its amount is negative."""
 
@@ -90,6 +99,8 @@ class MadeFrom(TypedDict, total=False):
     """The period whose fees it bills in advance."""
     sizes: Mapping[str, list[SizeContent]]
     """By month, the sizes at its end that the next month begins with."""
+    sizes_of: Mapping[str, Mapping[str, list[SizeContent]]]
+    """The same of the customers in its sections, by customer."""
     usage_left: bool
     """Whether some usage of its month was received after the watermark."""
     to_price_again: list[str]
@@ -114,6 +125,7 @@ class OptionalEntries(TypedDict, total=False):
     replaces: str
     notes: list[str]
     language: str
+    sections: list[SectionContent]
 
 
 class RequiredEntries(TypedDict):

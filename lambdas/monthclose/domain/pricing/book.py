@@ -122,10 +122,16 @@ class PriceBook:
         return {sku: entry.id for entry in self.tax_classes for sku in entry.skus}
 
     @cached_property
+    def tax_class_names(self) -> frozenset[str]:
+        """All tax classes that something in it has."""
+        entries: Iterable[Price | Fee | Commitment] = chain(self.prices, self.fees, self.commitments)
+        named = {entry.tax_class for entry in entries if entry.tax_class}
+        return frozenset(named | {entry.id for entry in self.tax_classes})
+
+    @property
     def has_tax_classes(self) -> bool:
         """Whether anything in it has one."""
-        entries: Iterable[Price | Fee | Commitment] = chain(self.prices, self.fees, self.commitments)
-        return bool(self.tax_classes) or any(entry.tax_class for entry in entries)
+        return bool(self.tax_class_names)
 
     @cached_property
     def currencies(self) -> Mapping[str, tuple[str, ...]]:

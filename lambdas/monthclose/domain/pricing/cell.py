@@ -84,5 +84,5 @@ def names_of(cells: Iterable[Cell]) -> tuple[str, ...]:
 
 
 def in_words(attributes: Attributes) -> str:
-    """Write attributes for people: `region = eu, tier = (none)`."""
-    return ", ".join(f"{name} = {value or '(none)'}" for name, value in attributes)
+    """Write attributes for people: `region = eu, no tier`."""
+    return ", ".join(f"{name} = {value}" if value else f"no {name}" for name, value in attributes)

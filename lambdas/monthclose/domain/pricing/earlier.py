@@ -93,6 +93,8 @@ class EarlierMonths:
     def reached(self, scope: Scope, first: Period, until: Period, scopes: Mapping[str, Scope]) -> int:
         """Sum up what counts towards a scope, from one month to before another: true-ups and overage within it, too.
 
+        Periods of another billing day, which the customer had before, count in the month that they begin in.
+
         Parameters
         ----------
         scopes : mapping
@@ -117,4 +119,4 @@ class EarlierMonths:
         )
 
     def _within(self, first: Period, until: Period) -> list[_Month]:
-        return [month for period, month in self._months.items() if first <= period < until]
+        return [month for period, month in self._months.items() if first.calendar_month <= period < until]

@@ -30,13 +30,17 @@ _OptionalEntries = TypedDict(
         "until": str,
         "steps": list[Step],
         "tax_class": str,
+        "customer_id": str,
     },
     total=False,
 )  # written as a call because `from` is a keyword
 
 
 class LineContent(_OptionalEntries):
-    """A line as an invoice's document holds it; see `InvoiceLine`."""
+    """A line as an invoice's document holds it; see `InvoiceLine`.
+
+    `customer_id` is there if the line is for another customer than the one who gets the invoice.
+    """
 
     sku: str
     description: str

@@ -322,7 +322,8 @@ def _naming_its_resource(sku: str, add: Add) -> Add:
 
 def fees_in_advance(terms: Terms) -> list[InvoiceLine]:
     """Make the lines of those fees of a period that the invoice before it bills."""
-    return in_advance(_fees(terms, only_in_advance=True), terms.period)
+    due = in_advance(_fees(terms, only_in_advance=True), terms.period)
+    return [_timed(line, terms) for line in due]
 
 
 def _fees(terms: Terms, *, only_in_advance: bool = False) -> Iterator[InvoiceLine]:

@@ -42,6 +42,8 @@ class Months:
         }
 
 
+_ALL = Fraction(1)
+
 type Instants = Callable[[Period], Window]
 """When a period begins and ends for the customer."""
 
@@ -121,7 +123,9 @@ class Schedule:
 
     def holds_in(self, period: Period, instants: Instants = whole_period) -> bool:
         """Whether it holds in a period, or in some of it."""
-        return period in self.months and overlap(self.valid, instants(period)) is not None
+        if period not in self.months:
+            return False
+        return self.valid == ALWAYS or overlap(self.valid, instants(period)) is not None
 
     def term(self, period: Period, instants: Instants = whole_period, whole_of: Instants | None = None) -> Term:
         """Find the term that a period, in which it holds, belongs to.
@@ -132,6 +136,8 @@ class Schedule:
             The instants of whole periods, where `instants` has one that is shortened.
         """
         whole_of = whole_of or instants
+        if self.length is Length.MONTH and self.valid == ALWAYS and instants(period) == whole_of(period):
+            return Term(period, period, _ALL, _ALL)
         begins = self._begins(period)
         ends = _later(begins, self.length.months - 1)
         whole = Window(whole_of(begins).start, whole_of(ends).end)

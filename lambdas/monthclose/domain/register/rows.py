@@ -110,7 +110,8 @@ def invoice_state(invoice: Invoice) -> InvoiceState:
 def line_rows(document: InvoiceDocument) -> list[Row]:
     """Make the rows of a document's lines, then of its discounts: they add up to its subtotal.
 
-    Those of a credit note are negative. Days of service are inclusive.
+    Those of a credit note are negative. Days of service are inclusive. A line in a section of a payer's invoice is
+    `for_customer` of that section.
     """
     whole = DocumentLine("", "", Decimal(1), 0, kind=LineKind.DISCOUNT)
     rows = [_line_row(document, line, line.description, line.amount_minor) for line in document.lines]
@@ -144,6 +145,7 @@ def _line_row(document: InvoiceDocument, line: DocumentLine, description: str, a
         "service_to": last.date().isoformat(),
         "service_period": str(served),
         "tax_class": _said(line.tax_class),
+        "for_customer": _said(line.customer_id),
     }
 
 

@@ -75,7 +75,7 @@ INVOICES = _table(
 LINES = _table(
     "lines",
     "number position:count customer_id period kind sku description resource quantity:decimal unit unit_price:decimal "
-    "amount_minor currency service_from:date service_to:date service_period tax_class",
+    "amount_minor currency service_from:date service_to:date service_period tax_class for_customer",
 )
 TAXES = _table(
     "taxes",

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.money import Money
+from monthclose.domain.money import EXACT, Money
 
 _MEMBERS = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 EU = frozenset(_MEMBERS.split())
@@ -69,6 +69,11 @@ class TaxRate:
     category: TaxCategory = TaxCategory.STANDARD
     note: str = ""
     on_top_of: tuple[str, ...] = ()
+
+    @property
+    def in_words(self) -> str:
+        """Name and percent, in English: `VAT 19%`."""
+        return f"{self.name} {self.percent.normalize(EXACT):f}%"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Grant, GrantKind, last_day
+from monthclose.domain.accounts.group import present_payer
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
 from monthclose.domain.billing_window import period_at
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
@@ -194,8 +195,13 @@ class Cashier:
         Raises
         ------
         UserMistakeError
-            There is no such customer, or the amount is not valid.
+            There is no such customer, the amount is not valid, or all their invoices go to a payer.
         """
+        customer = self._customer(customer_id)
+        if (payer := present_payer(customer)) and not customer.receivable_minor:
+            raise UserMistakeError(
+                f"the invoices of {customer_id} go to {payer}, who pays for them: give {payer} the credit"
+            )
         of = f" for {', '.join(skus)}" if skus else ""
         memo = f"{kind} credit granted{of}{_until(expires_at)}: {reason}{_by(by)}"
         coming = _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at, skus=skus)

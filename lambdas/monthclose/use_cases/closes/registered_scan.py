@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.group import payers_now
 from monthclose.domain.closes.batching import Planned
 from monthclose.ports import Clock, CustomerDirectory, Register
 
@@ -62,4 +63,6 @@ class RegisteredScan:
 def _planned(customer: Customer) -> Planned:
     profile = customer.profile
     expected, cycles = customer.last_invoiced_minor, customer.billing_cycles
-    return Planned(customer.customer_id, profile.payment_provider, expected, profile.currency, cycles)
+    return Planned(
+        customer.customer_id, profile.payment_provider, expected, profile.currency, cycles, payers_now(customer)
+    )

@@ -34,7 +34,7 @@ class BillableCheck:
         """Check an event of a customer."""
         if event.unit_price is None and (missing := self._without_price(event, profile.currency)):
             add_named(self._tally.unpriced, missing)
-        if not self._taxable.covers(event, profile):
+        if not profile.payer and not self._taxable.covers(event, profile):
             add_named(self._tally.untaxed, event.customer_id)
 
     def _without_price(self, event: UsageEvent, currency: str) -> str:

@@ -1,9 +1,12 @@
 """Check at import time whether usage can be taxed with today's tax table: its customer's place, and its tax class."""
 
+from collections.abc import Sequence
+
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
+from monthclose.domain.tax.tax_table import TaxTable
 from monthclose.domain.usage import UsageEvent
 from monthclose.ports import Taxes
 
@@ -41,6 +44,17 @@ class TaxableCheck:
             _make_room(self._classes)
             self._classes[key] = Terms(self._book, own, currency, event.period).tax_class(event.sku)
         return self._classes[key]
+
+
+def unknown_classes(book: PriceBook, taxes: Taxes) -> list[str]:
+    """Name the tax classes of a price book that the tax table does not know: a close parks who has them."""
+    return sorted(book.tax_class_names - set(taxes.known_classes)) if isinstance(taxes, TaxTable) else []
+
+
+def unknown_in_words(classes: Sequence[str]) -> list[str]:
+    """Say what becomes of tax classes that the tax table does not know; nothing if there are none."""
+    what = f"the tax {'class' if len(classes) == 1 else 'classes'} {', '.join(classes)}"
+    return [f"no rate in the tax table names {what}; a close would park who uses that"] if classes else []
 
 
 def _make_room[K, V](cache: dict[K, V]) -> None:

@@ -1,19 +1,19 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from monthclose.domain import calendar
-from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
-from monthclose.ports import Books, CustomerDirectory, Taxes
-from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.ports import CustomerDirectory, Taxes
 from monthclose.use_cases.imports.check_rows import chunks, kept
+from monthclose.use_cases.imports.group_customers import UNKNOWN_PAYER, Regrouper
+
+_MOST_WAITING = 20_000
+"""Customers who wait in memory until their payer comes later in the file."""
 
 
 def import_customers(  # noqa: PLR0913 - keyword arguments
@@ -21,7 +21,7 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
     mapping: ColumnMapping,
     *,
     directory: CustomerDirectory,
-    books: Books,
+    regrouper: Regrouper,
     check_tax_id: CheckTaxId,
     taxes: Taxes,
     today: date,
@@ -33,19 +33,29 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
     """Import every row that describes a customer; of two rows with the same id, the later one counts.
 
     Accounts are not touched, so importing again is always safe. Customers that the tax table does not cover today are
-    imported and counted: a later table may cover them.
+    imported and counted: a later table may cover them. A customer whose payer comes later in the file waits for it.
 
     Another billing day than before holds from the end of the period that holds today, another time zone for the days
     after today: only for those customers is an account read.
 
     Parameters
     ----------
+    billing_days : collection of int
+        Those that there are closes for.
     check : bool
         Whether to say what an import would do, and store nothing: so many customers are new or changed.
     """
     read = partial(read_customer, check_tax_id=check_tax_id, billing_days=billing_days, time_zones=time_zones)
-    tally = Tally()
+    tally, waiting = Tally(), dict[str, tuple[Row, Profile]]()
+
+    def refuse(row: Row, profile: Profile, reason: str) -> None:
+        tally.taken -= 1
+        tally.groups[_group(profile)] -= 1
+        tally.rejected[reason] += 1
+        reject(row, reason)
+
     for chunk in chunks(kept(rows, mapping, tally)):
+        found: dict[str, Row] = {}
         profiles: dict[str, Profile] = {}
         for row in chunk:
             customer, reason = read_row(row, mapping, read)
@@ -54,31 +64,26 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
                 reject(row, reason)
                 continue
             customer_id, profile = customer
-            profiles[customer_id] = profile
+            profiles[customer_id], found[customer_id] = profile, row
+            waiting.pop(customer_id, None)
             tally.taken += 1
-            tally.untaxable += not _covered(profile, taxes, today)
-            add_named(tally.groups, profile.payment_provider if profile.payment_method else "no payment method")
+            tally.untaxable += not profile.payer and not _covered(profile, taxes, today)
+            add_named(tally.groups, _group(profile))
         if check:
             _compare(profiles, directory, tally)
             continue
-        for customer_id, profile in directory.put_profiles(profiles.items()).items():
-            retry_conflicts(partial(_move, books, customer_id, profile, today))
+        for customer_id, reason in regrouper.move(directory.put_profiles(profiles.items()), today).items():
+            if reason == UNKNOWN_PAYER and len(waiting) < _MOST_WAITING:
+                waiting[customer_id] = found[customer_id], profiles[customer_id]
+            else:
+                refuse(found[customer_id], profiles[customer_id], reason)
+    for customer_id, reason in regrouper.move({name: of for name, (_, of) in waiting.items()}, today).items():
+        refuse(*waiting[customer_id], reason)
     return tally
 
 
-def _move(books: Books, customer_id: str, profile: Profile, today: date) -> None:
-    """Store a profile with another billing day or time zone, and keep those before for the time that they count for."""
-    customer = books.customer(customer_id)
-    if customer is None:  # removed in the meantime
-        return
-    before = customer.profile
-    if profile.billing_day != before.billing_day:
-        days = cycles.changed(customer.billing_cycles, profile.billing_day, today)
-        customer = replace(customer, cycles=days)
-    if profile.time_zone != before.time_zone:
-        zones = calendar.changed(customer.zones, before.time_zone, profile.time_zone, today)
-        customer = replace(customer, zones=zones)
-    books.commit(replace(customer, profile=profile))
+def _group(profile: Profile) -> str:
+    return profile.payment_provider if profile.payment_method else "no payment method"
 
 
 def _compare(profiles: Mapping[str, Profile], directory: CustomerDirectory, tally: Tally) -> None:

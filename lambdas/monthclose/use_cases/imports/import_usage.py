@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
+from monthclose.domain.accounts.cycles import period_on
+from monthclose.domain.accounts.group import payer_for
 from monthclose.domain.billing_window import period_at
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
@@ -171,8 +173,14 @@ class UsageImporter:
         if self.trial:
             return
         customer = self.books.customer(customer_id)
+        payer = payer_for(customer, period) if customer else ""
+        if payer:  # whose invoice has billed the month
+            customer = self.books.customer(payer)
         if customer:
-            noted = {**customer.late_usage, str(period): self.clock().isoformat()}
+            # A payer's billing day may have changed before those of its customers.
+            days = (period.first_day, period.last_day) if payer else ()
+            periods = {str(period_on(customer.billing_cycles, day)) for day in days} or {str(period)}
+            noted = {**customer.late_usage, **dict.fromkeys(periods, self.clock().isoformat())}
             self.books.commit(replace(customer, late_usage=noted))
 
 

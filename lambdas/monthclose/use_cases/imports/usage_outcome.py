@@ -178,10 +178,9 @@ def require_rows(name: str, tally: Tally) -> None:
     """
     if tally.taken or tally.rejected:
         return
-    left_out = tally.left_out.total()
-    if left_out:
+    if tally.left_out:
         commonest = ", ".join(f"{reason} ({count(number)})" for reason, number in tally.left_out.most_common(3))
-        raise UserMistakeError(f"none of {count(left_out, 'row')} of {name} counts: {commonest}")
+        raise UserMistakeError(f"no row of {name} counts: {commonest}")
     raise UserMistakeError(f"{name} has columns but no rows")
 
 

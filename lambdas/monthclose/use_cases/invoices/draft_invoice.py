@@ -1,10 +1,10 @@
 """Draft one customer's invoice: the same code for a close and for a preview. It only reads."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
+from typing import cast
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.cycles import period_after, period_before
@@ -12,7 +12,7 @@ from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
-from monthclose.domain.invoices.draft_content import Draft, MadeFrom
+from monthclose.domain.invoices.draft_content import Draft, MadeFrom, SectionContent
 from monthclose.domain.invoices.invoicing import carried_lines
 from monthclose.domain.invoices.served import placed, served
 from monthclose.domain.month import CustomerMonth
@@ -29,6 +29,17 @@ from monthclose.locales import ENGLISH, locale_for
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
 from monthclose.use_cases.invoices.carried_sizes import CarriedSizes
 from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.invoices.group_members import (
+    BilledParts,
+    Member,
+    Part,
+    is_grouped,
+    made_together,
+    members_of,
+    of_member,
+    sections,
+    views,
+)
 from monthclose.use_cases.invoices.term_history import TermHistory
 from monthclose.use_cases.usage_within import usage_within
 
@@ -55,7 +66,23 @@ class InvoiceDrafter:
     def draft(
         self, customer: Customer, period: Period, price_book: str, tax_table: str, watermark: datetime, day: date
     ) -> Draft:
-        """Draft an invoice from the usage received up to the watermark.
+        """Draft the invoice of a customer, and of those whom they pay for (see `group_members`).
+
+        The parameters and errors are those of `draft_one`.
+        """
+        if not is_grouped(customer):
+            return self.draft_one(customer, period, price_book, tax_table, watermark, day)
+        parts = self._parts(
+            customer,
+            period,
+            lambda drafter, member: drafter.draft_one(member.account, period, price_book, tax_table, watermark, day),
+        )
+        return self._together(customer, period, parts, day)
+
+    def draft_one(
+        self, customer: Customer, period: Period, price_book: str, tax_table: str, watermark: datetime, day: date
+    ) -> Draft:
+        """Draft an invoice of one customer from the usage received up to the watermark.
 
         Late usage of earlier months and amounts carried over from them are added; the draft records both (see
         `invoicing.account_after`).
@@ -95,7 +122,21 @@ class InvoiceDrafter:
         return self._assemble(customer, period, [*lines, *ahead, *late, *carried], day, more)
 
     def redraft(self, customer: Customer, replaced: Draft, reason: str, now: datetime) -> Draft:
-        """Draft an invoice that replaces another, from the current prices, taxes, profile and usage.
+        """Draft an invoice that replaces another, of a customer and of those whom they pay for.
+
+        The parameters and errors are those of `redraft_one`.
+        """
+        if not is_grouped(customer):
+            return self.redraft_one(customer, replaced, reason, now)
+        parts = self._parts(
+            customer,
+            Period.parse(replaced["period"]),
+            lambda drafter, member: drafter.redraft_one(member.account, of_member(replaced, member.tag), reason, now),
+        )
+        return self._together_again(customer, replaced, parts, reason, now)
+
+    def redraft_one(self, customer: Customer, replaced: Draft, reason: str, now: datetime) -> Draft:
+        """Draft an invoice that replaces another, of one customer, from the current prices, taxes, profile and usage.
 
         Whatever the replaced invoice billed besides its own month is copied unchanged. What later invoices have billed
         for the month is deducted, and late usage that is not billed yet is included.
@@ -132,6 +173,47 @@ class InvoiceDrafter:
         }
         draft = self._assemble(customer, period, [*lines, *again], self.calendar.day(now), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
+
+    def _parts(
+        self, customer: Customer, period: Period, draft: Callable[["InvoiceDrafter", Member], Draft]
+    ) -> list[Part]:
+        """Draft what each member of a group is billed."""
+        billed, parts, lines = BilledParts(self.books, self.documents, customer.customer_id), list[Part](), 0
+        for member in members_of(self.books, customer, period):
+            ports = views(self.books, self.documents, self.usage, billed, member, period)
+            try:
+                part = Part.of(member, draft(replace(self, **ports), member))
+            except ParkCustomerError as error:
+                if not member.tag:
+                    raise
+                raise ParkCustomerError(error.reason, f"customer {member.tag}: {error.detail}") from error
+            lines += len(part.lines)
+            not_too_many(range(lines))
+            parts.append(part)
+        return parts
+
+    def _together(self, customer: Customer, period: Period, parts: list[Part], day: date) -> Draft:
+        lines = [line for part in parts for line in part.lines]
+        draft = self._assemble(
+            customer, period, [*lines], day, cast("MadeFrom", made_together(customer, period, parts))
+        )
+        return _with_sections(draft, sections(parts))
+
+    def _together_again(
+        self, customer: Customer, replaced: Draft, parts: list[Part], reason: str, now: datetime
+    ) -> Draft:
+        """Put the parts together; lines of customers who are no longer members are kept as they were."""
+        known, period = {part.member.tag for part in parts}, Period.parse(replaced["period"])
+        kept = [line for line in kept_lines(replaced) if line.get("customer_id", "") not in known]
+        lines, more = (
+            [line for part in parts for line in part.lines],
+            cast("MadeFrom", made_together(customer, period, parts)),
+        )
+        draft = self._assemble(customer, period, [*lines, *kept], self.calendar.day(now), more)
+        names = {line["customer_id"] for line in kept}
+        before = [section for section in replaced.get("sections", []) if section["customer_id"] in names]
+        again = _with_sections(draft, sections(parts, before))
+        return {**again, "replaces": replaced["number"], "notes": [reason]}
 
     def _history(self, customer: Customer) -> TermHistory:
         return TermHistory(self.books, self.documents, customer)
@@ -229,11 +311,11 @@ class InvoiceDrafter:
             known = AsOf(usage_within(self.usage, customer.customer_id, terms.window), watermark)
             adjusted = self._adjusted(customer, known, documents, terms, sizes)
             lines += adjusted
-            if terms.reaches_on_to > month and adjusted:
-                history.add(adjusted, period, terms.currency)
-                waiting = sorted({*waiting, *_following(customer, month, terms.reaches_on_to, period)})
+            again = history.after(terms) if adjusted else []
             if sizes.changed(month):
-                waiting = sorted({*waiting, *islice(_following(customer, month, period, period), 1)})
+                again.append(period_after(customer.billing_cycles, month))
+            history.add(adjusted, period, terms.currency)
+            waiting = sorted({*waiting, *(of for of in again if of < period)})
             if month in noted and not known.left:
                 covered[str(month)] = noted[month]
         return lines, covered
@@ -269,9 +351,5 @@ class InvoiceDrafter:
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]
 
 
-def _following(customer: Customer, month: Period, last: Period, before: Period) -> Iterator[Period]:
-    """List a customer's periods after one, up to another, of those before a third."""
-    following = period_after(customer.billing_cycles, month)
-    while following <= last and following < before:
-        yield following
-        following = period_after(customer.billing_cycles, following)
+def _with_sections(draft: Draft, found: Sequence[SectionContent]) -> Draft:
+    return {**draft, "sections": [*found]} if found else draft

@@ -56,8 +56,10 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
     """
     lines = document["lines"]
     seen = [_LineEvents(line) for line in lines]
-    for period in {_period(line, document) for line in lines if _is_from_usage(line)}:
-        _count_events(document, period, seen, usage, most_events)
+    for customer_id, period in {(_whose(x, document), _period(x, document)) for x in lines if _is_from_usage(x)}:
+        of_customer = [one for one in seen if _whose(one.line, document) == customer_id]
+        events = _events(document, customer_id, period, usage)
+        _count_events(document, period, of_customer, events, most_events)
     return {
         **{name: document.get(name, "") for name in _MADE_FROM},
         "customer_id": document["customer"]["customer_id"],
@@ -69,18 +71,20 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
     }
 
 
-def _count_events(document: Draft, period: Period, seen: list[_LineEvents], usage: UsageStore, most: int) -> None:
+def _count_events(
+    document: Draft, period: Period, seen: list[_LineEvents], events: Iterator[UsageEvent], most: int
+) -> None:
     of_period = [one for one in seen if _is_from_usage(one.line) and _period(one.line, document) == period]
     by_sku: dict[str, list[_LineEvents]] = {}
     for one in of_period:
         by_sku.setdefault(one.line["sku"], []).append(one)
-    for event in _events(document, period, usage):
+    for event in events:
         for one in _narrowest([one for one in by_sku.get(event.sku, ()) if _belongs(event, one.line)]):
             one.add(event, most)
 
 
-def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[UsageEvent]:
-    events = usage_within(usage, document["customer"]["customer_id"], served_in(document, period))
+def _events(document: Draft, customer_id: str, period: Period, usage: UsageStore) -> Iterator[UsageEvent]:
+    events = usage_within(usage, customer_id, served_in(document, period))
     until = document.get("usage_until")
     return iter(AsOf(events, datetime.fromisoformat(until)) if until else events)
 
@@ -160,6 +164,11 @@ def _event(event: UsageEvent) -> dict[str, str]:
 
 def _is_from_usage(line: LineContent) -> bool:
     return line.get("kind", LineKind.USAGE) in _FROM_USAGE and line["model"] not in _NOT_FROM_USAGE
+
+
+def _whose(line: LineContent, document: Draft) -> str:
+    """Name the customer whose usage a line has: not the document's, where they pay for others."""
+    return line.get("customer_id") or document["customer"]["customer_id"]
 
 
 def _period(line: LineContent, document: Draft) -> Period:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.customer import SELDOM, Customer
 from monthclose.domain.closes.close import Batch, Close
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.draft import dated
@@ -49,9 +49,11 @@ def line_of(found: Drafted | NotDrafted) -> Line:
 
 def basis_of(customer: Customer) -> str:
     """Fingerprint what of an account decides about its invoice, usage, prices and credit apart."""
-    basis = [asdict(customer.profile), customer.currency, customer.carried_minor, dict(customer.late_usage)]
+    profile = {name: value for name, value in asdict(customer.profile).items() if value or name not in SELDOM}
+    basis: list[object] = [profile, customer.currency, customer.carried_minor, dict(customer.late_usage)]
     basis += [customer.sized_in] if customer.sized_in else []
     basis += [dict(customer.carried_by_class)] if customer.carried_by_class else []
+    basis += [dict(customer.children), customer.payers] if customer.children or customer.payers else []
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()[:16]
 
 

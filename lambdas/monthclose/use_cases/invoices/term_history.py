@@ -43,7 +43,7 @@ class TermHistory:
         if first == terms.period:
             return terms
         for period, month in self.months.items():
-            if first <= period and period not in self._read:
+            if first.calendar_month <= period and period not in self._read:
                 self._read.add(period)
                 self._add_document(month)
         return replace(terms, earlier=self._earlier[terms.currency])
@@ -52,20 +52,29 @@ class TermHistory:
         """Add what the invoice that is drafted bills for an earlier month."""
         self._earlier[currency].add((line.content(invoiced) for line in lines), invoiced)
 
+    def after(self, terms: Terms) -> list[Period]:
+        """List the months after one, in its terms: what it comes to counts for them.
+
+        Those with records of another billing day are among them. A term of the newest price book counts, too: it may
+        have begun before that book was imported.
+        """
+        books = (terms.book, *terms.later[-1:])
+        last, following = max(replace(terms, book=book).reaches_on_to for book in books), terms.period
+        found = {of for of in self.months if of > terms.period} if last != terms.period else set()
+        while following < last:
+            following = period_after(self._customer.billing_cycles, following)
+            found.add(following)
+        return sorted(of for of in found if of.calendar_month <= last.calendar_month)
+
     def to_price_again(self, terms: Terms) -> list[str]:
         """Name the months after a draft's that have counted its month as it was: their close has been before it.
 
         The month after the last of them is among them, as it may be drafted already.
         """
-        last = terms.reaches_on_to
-        if last == terms.period:
-            return []
-        billed = [of for of, month in self.months.items() if of > terms.period and (month.invoice or month.carried)]
-        found, following, cycles = list[str](), terms.period, self._customer.billing_cycles
-        while billed and following < min(last, period_after(cycles, max(billed))):
-            following = period_after(cycles, following)
-            found.append(str(following))
-        return found
+        following = self.after(terms)
+        billed = [of for of in following if (month := self.months.get(of)) and (month.invoice or month.carried)]
+        until = period_after(self._customer.billing_cycles, max(billed)) if billed else terms.period
+        return [str(of) for of in following if of <= until]
 
     def _add_document(self, month: CustomerMonth) -> None:
         record = month.invoice or month.carried
