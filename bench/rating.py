@@ -55,6 +55,9 @@ _PRICES = {
 }
 
 
+_REGIONS = [(("region", f"r{number}"),) for number in range(3)]
+
+
 def events(*, rated: bool) -> list[UsageEvent]:
     step = (PERIOD.end - PERIOD.start) / EVENTS
     return [
@@ -67,7 +70,7 @@ def events(*, rated: bool) -> list[UsageEvent]:
             Decimal("0.25") if rated else None,
             "Compute",
             f"web-{number % RESOURCES}",
-            attributes=(("region", f"r{number % 3}"),),
+            attributes=_REGIONS[number % 3],
         )
         for number in range(EVENTS)
     ]

@@ -4,6 +4,7 @@ from monthclose.domain.accounts.addresses import Purpose, recipients
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.cycles import ON_THE_FIRST, in_words
 from monthclose.domain.accounts.group import present_children, present_payer
+from monthclose.domain.calendar import zones_in_words
 from monthclose.domain.words import count
 
 _MOST_NAMED = 20
@@ -30,6 +31,7 @@ def references_of(customer: Customer) -> list[tuple[str, str]]:
         ("Purchase order", profile.purchase_order),
         ("Cost centre", profile.cost_centre),
         ("Billing day", "" if customer.billing_cycles == ON_THE_FIRST else in_words(customer.billing_cycles)),
+        ("Time zone", zones_in_words(customer.billing_zones)),
         ("Invoices go to the payer", present_payer(customer)),
         ("Pays for", f"{shown}{more}"),
     ]

@@ -69,6 +69,7 @@ def test_committed_records_are_read_back(world: AnyWorld) -> None:
     customer = replace(
         customer,
         carried_minor=30,
+        carried_by_class={"books": 10},
         sized_in="2026-10",
         late_usage={"2026-09": NOON.isoformat()},
         grants=(Part(GRANT, 2),),

@@ -202,7 +202,7 @@ def test_the_company_settings_are_the_ones_the_functions_read(aws: Synthesized) 
 def test_the_dunning_settings_are_the_ones_the_functions_read(overrides: object) -> None:
     config = parse(overrides)
     values: dict[Env, object] = {
-        Env.DUNNING: asdict(config.dunning),
+        Env.DUNNING: config.dunning.settings(),
         Env.HOLD_POLICY: asdict(config.hold_policy),
         Env.COMPANY: company_settings(config.company),
     }

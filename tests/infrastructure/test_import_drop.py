@@ -75,7 +75,9 @@ def test_each_function_reaches_the_prefixes_that_it_works_with(synthesized: Synt
     rating = {("s3:GetObject", "price-books"), ("s3:GetObject", "tax-tables")}
     assert allowed(synthesized, "load_usage") == writing | rating
     assert allowed(synthesized, "finish_usage") == writing | beside
-    assert allowed(synthesized, "receive_usage") == writing | beside | dropped | rating
+    assert allowed(synthesized, "receive_usage") == writing | beside | dropped | rating | {
+        ("s3:GetObject", "import-sources")
+    }
 
 
 def test_many_files_at_once_leave_a_close_its_concurrency_and_wait_for_capacity(aws: Synthesized) -> None:

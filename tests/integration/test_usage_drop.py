@@ -10,8 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
+from monthclose.domain.imports.file_options import FileOptions
+from monthclose.domain.imports.source import Source
 from monthclose.domain.period import Period
 from monthclose.names import EVENT_USAGE_IMPORTED, Env
+from monthclose.use_cases.imports.sources import SourceKeeper
+from tests.files_made import parquet
 from tests.integration.hearing import Hearing, hearing
 from tests.integration.system import System, until
 
@@ -93,11 +97,22 @@ def test_a_gzip_file_with_other_columns_is_read_as_its_metadata_says(system: Sys
     assert "2024/packed.csv#1" in ids(system, "dropper")
 
 
+def test_a_parquet_file_in_the_folder_of_a_saved_source_is_read(system: System, bucket: Bucket) -> None:
+    options = FileOptions({"customer_id": "Kunde"}, {"sku": "droplet"}, time_zone="Europe/Berlin")
+    SourceKeeper(system.runtime.documents).save(Source("meters", "usage", options))
+    rows = [("Kunde", "quantity", "time"), ("dropper", "2.5", "2026-09-06 12:00")]
+    told = bucket.imported(bucket.drop("usage/meters/hours", parquet(rows, quantity="DOUBLE", time="TIMESTAMP")))
+
+    assert (told["status"], told["taken"], told["rejects"]) == ("imported", 1, None), told
+    [event] = [e for e in system.runtime.usage.events("dropper", PERIOD) if e.event_id == "meters/hours#1"]
+    assert (str(event.quantity), event.time.isoformat()) == ("2.5", "2026-09-06T10:00:00+00:00")
+
+
 def test_an_unreadable_file_is_reported_and_fails_no_execution(system: System, bucket: Bucket) -> None:
     told = bucket.imported(bucket.drop("usage/book.xlsx", b"PK\x03\x04 secret content"))
 
     assert (told["status"], told["taken"]) == ("unusable", 0)
-    assert told["error"] == "book.xlsx is a zip file or a spreadsheet; save it as CSV"
+    assert told["error"] == "book.xlsx is a broken zip file (File is not a zip file)"
     assert bucket.text(told["rejects"]["key"]) == told["error"] + "\n"
     failed = system.workflow.list_executions(stateMachineArn=system.values[Env.USAGE_IMPORT_ARN], statusFilter="FAILED")
     assert failed["executions"] == []

@@ -15,6 +15,7 @@ from monthclose.domain.calendar import (
     checked_zone,
     local,
     midnight,
+    zones_in_words,
 )
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import LAST, MOST_DAYS, Period
@@ -171,6 +172,7 @@ def test_a_changed_zone_leaves_the_days_that_have_begun_as_they_are() -> None:
     zones = changed((), "", "Asia/Tokyo", today)
 
     assert zones == (ZoneSince(""), ZoneSince("Asia/Tokyo", date(2026, 11, 16)))
+    assert zones_in_words(zones) == "the company's, from 16 November 2026 on Asia/Tokyo"
     assert BERLIN.start(Period(2026, 11), zones) == BERLIN.start(Period(2026, 11))
     assert BERLIN.end(Period(2026, 11), zones) == datetime(2026, 11, 30, 15, tzinfo=UTC)
     assert changed(zones, "Asia/Tokyo", "", today) == (ZoneSince(""),), "changed back on the same day"

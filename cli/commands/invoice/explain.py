@@ -125,10 +125,10 @@ def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
             (f"    {count(events['count'], 'event')} in total", f"{events['quantity']} {line['unit']}".strip(), "")
         )
     for event in events["first"]:
-        resource = f"  {event['resource']}" if event["resource"] else ""
+        said = "".join(f"  {text}" for text in (event["resource"], event["attributes"]) if text)
         rows.append(
             (
-                f"      {_time(event['time'])}  {event['event_id']}{resource}",
+                f"      {_time(event['time'])}  {event['event_id']}{said}",
                 f"{event['quantity']} {line['unit']}".strip(),
                 "",
             )

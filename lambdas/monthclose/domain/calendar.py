@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, day_in_words
 
 PLAIN = "UTC"
 """The zone that everything goes by unless a setting says otherwise."""
@@ -194,6 +194,13 @@ def changed(zones: Zones, before: str, zone: str, today: date) -> Zones:
     """
     begun = tuple(own for own in zones or (ZoneSince(before),) if own.since is None or own.since <= today)
     return begun if begun[-1].zone == zone else (*begun, ZoneSince(zone, today + _DAY))
+
+
+def zones_in_words(zones: Zones) -> str:
+    """Say which zones somebody goes by: `Asia/Tokyo`; `the company's, from 1 November 2026 on Asia/Tokyo`."""
+    names = [own.zone or "the company's" for own in zones]
+    since = [f"from {day_in_words(own.since)} on " if own.since else "" for own in zones]
+    return ", ".join(f"{begins}{name}" for begins, name in zip(since, names, strict=True))
 
 
 def zones_content(zones: Zones) -> list[list[str]]:

@@ -137,6 +137,16 @@ def test_usage_that_comes_late_is_noted_for_the_month_that_the_customer_s_clocks
     assert amounts_of(world, "angeles") == {"2026-10": 11100}
 
 
+def test_usage_of_the_last_evening_in_los_angeles_that_comes_late_is_not_lost() -> None:
+    world = world_in(MANY, angeles="America/Los_Angeles")
+    close(world, OCTOBER)
+    use(world, "angeles", "night", "100", "2026-11-01T06:30:00Z")
+
+    close(world, NOVEMBER)
+
+    assert amounts_of(world, "angeles") == {"2026-10": 10000}
+
+
 def amounts_of(world: World, name: str) -> dict[str, int]:
     lines = document(world, name, NOVEMBER).lines
     return {line.period or str(NOVEMBER): line.amount_minor for line in lines}

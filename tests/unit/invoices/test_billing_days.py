@@ -1,4 +1,8 @@
-"""Customers who are billed from another day than the first of the month, and customers whose billing day changes."""
+"""Customers who are billed from another day than the first of the month, and customers whose billing day changes.
+
+Amounts are worked out by hand. A month from the 31st ends with each month's last day, and what is cut short is prorated
+to the second, as in Stripe's documentation ("Set the subscription billing renewal date", "Prorations").
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -48,10 +52,18 @@ def bill_on(world: World, billing_day: str, on: str = "", customer_id: str = "ac
     return reasons
 
 
-def used(world: World, event_id: str, quantity: str, time: str, customer_id: str = "acme") -> None:
+def used(
+    world: World,
+    event_id: str,
+    quantity: str,
+    time: str,
+    customer_id: str = "acme",
+    sku: str = "vm",
+    resource: str = "",
+) -> None:
     """Store usage that came in time, whatever the clock says now."""
     at = datetime.fromisoformat(time).replace(tzinfo=UTC)
-    world.usage.put([UsageEvent(event_id, customer_id, "vm", Decimal(quantity), at)])
+    world.usage.put([UsageEvent(event_id, customer_id, sku, Decimal(quantity), at, resource=resource)])
 
 
 def period(text: str) -> Period:

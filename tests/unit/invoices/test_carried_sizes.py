@@ -173,7 +173,7 @@ def test_an_invoice_that_is_regenerated_passes_on_what_it_ends_with() -> None:
     assert amounts(world, DECEMBER) == [("2026-12", 4 * 744), ("2026-11", -6 * 720)]
 
 
-def test_a_customer_without_such_sizes_costs_no_request_more() -> None:
+def test_only_a_customer_with_such_sizes_costs_more_requests() -> None:
     asked: list[str] = []
 
     def counting(name: str, ask: Any) -> Any:
@@ -183,9 +183,9 @@ def test_a_customer_without_such_sizes_costs_no_request_more() -> None:
 
         return counted
 
-    def of(price: Price) -> list[str]:
+    def of(price: Price, sku: str = "other") -> list[str]:
         world = world_of_sizes(price, Price.plain("other", "USD", Decimal(1)))
-        use(world, "e1", "1", sku="other")
+        use(world, "e1", "1", sku=sku, resource="disk")
         close(world, OCTOBER)
         world.clock.now = NOVEMBER.end
         use(world, "e2", "1", sku="other", time="2026-11-05")
@@ -197,6 +197,7 @@ def test_a_customer_without_such_sizes_costs_no_request_more() -> None:
         return list(asked)
 
     assert of(GB_HOURS) == of(replace(GB_HOURS, carries_over=False)) == []
+    assert of(GB_HOURS, "vm") == ["months", "document", "get"]
 
 
 class Reading(NamedTuple):

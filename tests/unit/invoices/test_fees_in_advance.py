@@ -1,4 +1,8 @@
-"""Fees in advance: the invoice of a period bills the next one's, and what changes meanwhile is settled on the next."""
+"""Fees in advance: the invoice of a period bills the next one's, and what changes meanwhile is settled on the next.
+
+Amounts are worked out by hand: a part of a month is prorated by the second, what is not used of a fee that was billed
+is given back on the next invoice (Stripe's documentation, "Prorations"; Lago's, "Plan model", fees paid in advance).
+"""
 
 from typing import Any
 

@@ -19,6 +19,7 @@ from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.buckets import IN_A_BUCKET, OVER_BUCKETS, SECONDS, SIZES, Buckets, Empty, Grid
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import OCTOBER
+from tests.unit.pricing import test_time_zones as zones
 
 HOUR = timedelta(hours=1)
 HOURS = 31 * 24
@@ -182,6 +183,13 @@ def test_a_day_is_one_of_the_calendar_however_many_hours_it_has(day: date, hours
     assert len(days.within(month)) == 31
     assert len(by_hour.within(month)) == (month.end - month.start) / HOUR
     assert by_hour.start(by_hour.place(midnight(day, berlin))) == midnight(day, berlin)
+
+
+def test_the_day_on_which_clocks_go_back_has_a_bucket_of_25_hours() -> None:
+    peak = priced(Aggregation.MAX, Buckets("day", Aggregation.SUM, Empty.ZERO))
+    hourly = [zones.event("1", zones.BERLIN.start(OCTOBER) + n * HOUR) for n in range(HOURS + 1)]
+    (line,) = zones.rated(PriceBook((peak,)), hourly, OCTOBER, zones.BERLIN)
+    assert line.quantity == 25
 
 
 def test_more_buckets_than_fit_in_memory_park_the_customer(monkeypatch: pytest.MonkeyPatch) -> None:

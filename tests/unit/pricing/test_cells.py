@@ -191,6 +191,26 @@ def test_an_import_says_which_cells_are_new_changed_and_ended() -> None:
     ]
 
 
+def test_a_customers_own_price_goes_before_a_narrower_general_one() -> None:
+    general = entry('unit_price = 9\nwhere = { region = "eu", tier = "ssd" }') + entry("unit_price = 1")
+    own = entry('unit_price = 4\ncustomers = ["C-1"]\nwhere = { region = "eu" }', "overrides")
+    (made,) = lines_of(book(general + own), event(1, region="eu", tier="ssd"))
+    assert made.amount.minor == 400
+
+
+def test_cells_may_have_tax_classes_of_their_own() -> None:
+    cells = '[{ where = { kind = "book" }, unit_price = 1, tax_class = "books" }, { unit_price = 2 }]'
+    found = lines_of(book(entry(f"cells = {cells}")), event(1, kind="book"), event(2))
+    assert [(made.description, made.tax_class) for made in found] == [("vm", ""), ("vm (book)", "books")]
+
+
+def test_the_quantity_of_a_cell_is_converted_and_rounded_on_its_own() -> None:
+    cells = '[{ where = { region = "eu" }, unit_price = 1 }, { unit_price = 2 }]'
+    rounded = book(entry(f'divide_by = 1000\nround = "up"\nround_to = 1\ncells = {cells}'))
+    found = lines_of(rounded, event(1, "1500", region="eu"), event(2, "100"))
+    assert [(made.description, made.amount.minor) for made in found] == [("vm", 200), ("vm (eu)", 200)]
+
+
 REGIONS, TIERS = ("eu", "us", "ap"), ("ssd", "hdd")
 
 

@@ -243,16 +243,20 @@ def test_usage_that_names_no_resource_parks_where_the_price_needs_one() -> None:
     assert parked.value.reason == "no_resource"
 
 
-def test_the_example_in_the_documentation_is_a_price_book() -> None:
+def documented() -> list[str]:
+    """The examples in the documentation, the one of everything first."""
     text = (Path(__file__).parents[3] / "docs" / "price-book.md").read_text()
-    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    read = book(example)
+    return re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_examples_in_the_documentation_are_price_books() -> None:
+    read, *others = map(book, documented())
+    assert all(other.prices for other in others)
     assert [len(entries) for entries in (read.prices, read.fees, read.discounts, read.commitments)] == [4, 1, 1, 1]
 
 
-def test_a_missing_field_never_makes_another_field_of_the_example_unknown() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "price-book.md").read_text()
-    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+@pytest.mark.parametrize("example", documented(), ids=lambda example: example[:40])
+def test_a_missing_field_never_makes_another_field_of_an_example_unknown(example: str) -> None:
     with pytest.raises(PriceBookError) as refused:
         book(re.sub(r"^(sku|id) = .*$", "", example, flags=re.MULTILINE))
     assert len(refused.value.mistakes) == len(re.findall(r"^(?:sku|id) = ", example, flags=re.MULTILINE)) > 0

@@ -152,7 +152,10 @@ class InvoiceDocument:
 
     @property
     def treatments(self) -> list[Treatment]:
-        """Put together what has the same taxes."""
+        """Put together what has the same taxes; usually that is everything."""
+        if not any(tax.classes for tax in self.taxes):
+            classes = {item.tax_class for item in self.items}
+            return [Treatment(self.taxes, (classes.pop() if len(classes) == 1 else "",), self.net_minor)]
         nets: dict[str, int] = {}
         for item, net in zip(self.items, self.net_items, strict=True):
             nets[item.tax_class] = nets.get(item.tax_class, 0) + net

@@ -225,7 +225,11 @@ class Terms:
     @property
     def month(self) -> Window:
         """All of the period, of which `window` may be a part."""
-        return self.whole_of(self.period)
+        return self.whole or self.whole_of(self.period)
+
+    def placed(self) -> Terms:
+        """Work out the instants once: a line of the invoice asks for them."""
+        return self if self.within and self.whole else replace(self, within=self.window, whole=self.month)
 
     def prorated(self, amount: Decimal) -> Fraction:
         """Take the part of an amount for a month that falls to a shortened period, by the second."""

@@ -46,6 +46,7 @@ def rate(events: Iterable[UsageEvent], terms: Terms, opened: Iterable[UsageEvent
         A SKU has no price in the customer's currency at the time of its use, unless that usage comes to 0; events lack
         their resource; or they come to too many lines.
     """
+    terms = terms.placed()
     rated, metered = _Rated(terms), _Metered(terms)
     adders = metered.adders
     for event in events:

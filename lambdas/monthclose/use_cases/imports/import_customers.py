@@ -40,8 +40,6 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
 
     Parameters
     ----------
-    billing_days : collection of int
-        Those that there are closes for.
     check : bool
         Whether to say what an import would do, and store nothing: so many customers are new or changed.
     """

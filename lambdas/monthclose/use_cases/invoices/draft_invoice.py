@@ -116,7 +116,7 @@ class InvoiceDrafter:
             "fees_ahead": str(ahead[0].period) if ahead else "",
             "sizes": sizes.content(),
             "usage_left": known.left,
-            "served": self._served(customer, {period, *(line.period or period for line in late)}),
+            "served": self._served(customer, {period, *(line.period or period for line in (*ahead, *late))}),
             "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
         }
         return self._assemble(customer, period, [*lines, *ahead, *late, *carried], day, more)
