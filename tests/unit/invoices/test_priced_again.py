@@ -9,7 +9,7 @@ from tests.unit.invoices.late_usage import NOVEMBER, amounts, close, lines, use,
 from tests.world import OCTOBER, World
 
 TIERS = [{"up_to": 10, "unit_price": "10"}, {"unit_price": "8"}]
-PRICES = {
+PRICES: dict[str, dict[str, object]] = {
     "transactions": {"model": "percentage", "percent": "2.9", "fixed_fee": "0.30", "free_transactions": 1},
     "packages within tiers": {
         "model": "graduated",
