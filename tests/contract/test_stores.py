@@ -42,7 +42,7 @@ from tests.world import OCTOBER, World, unit_price
 AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 PROFILE = Profile("Łódź Hosting", "billing@example.com", "USD", "stripe", "pm_card_visa", "Poland", language="pl")
-GRANT = Grant("granted/1", GrantKind.PROMOTIONAL, 9, NOON, NOON + timedelta(days=30))
+GRANT = Grant("granted/1", GrantKind.PROMOTIONAL, 9, NOON, NOON + timedelta(days=30), ("disk", "cpu"))
 PLACE = DocumentPlace("key", 0, 10, "hash")
 INVOICE = Invoice(
     "INV-1", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), PLACE, tax_minor=160, grants_used=(Part(GRANT, 3),)
@@ -317,6 +317,7 @@ def test_stored_events_are_looked_up_by_their_keys(world: AnyWorld) -> None:
             replaces="e" if number else "",
             received_at=NOON,
             replaced_by="later" if number == 7 else "",
+            returned_at=NOON if number == 8 else None,
             replaced_at=NOON if number == 7 else None,
             attributes=(("region", "łódź"), ("tier", "ssd")) if number % 2 else (),
         )

@@ -218,3 +218,17 @@ def test_what_skus_come_to_adds_up_to_the_total_where_all_is_usage(world: World)
     invoice = world.month("acme", OCTOBER).invoice
     assert invoice
     assert payable_by_sku(world.issued.document(invoice)) == {"disk": 6_000, "cpu": 4_000}
+
+
+def test_it_pays_for_what_a_maximum_leaves_of_its_sku_and_for_a_return_it_gets_no_more(world: World) -> None:
+    limits = [{"id": "most", "currency": "USD", "maximum": "45", "skus": ["disk"]}]
+    world.price_books.merge(read_book({"limits": limits}))
+    world.cashier.credit("acme", usd(20_000), "the trial", PROMOTION, skus=("disk",))
+    closed(world)
+    assert (open_and_charged(world), left(world)) == ((4_000, 4_000), [15_500])
+
+    use_of(world.at(datetime(2026, 11, 10, tzinfo=UTC)), "disk", "-40", number=2)  # 20.00 of the 45.00 are left
+    world.change("acme", late_usage={"2026-10": world.clock.now.isoformat()})
+    closed(world, NOVEMBER)
+    # disk: 45.00 of November less 25.00; cpu: 40.00
+    assert (open_and_charged(world, NOVEMBER), left(world)) == ((4_000, 4_000), [13_500])

@@ -79,18 +79,13 @@ def _most(found: Sequence[_Taken | None]) -> _Taken | None:
     return min(some, key=lambda one: (one.minor, one.discount.id), default=None)
 
 
-def _off(discount: Discount, terms: Terms) -> Fraction | None:
-    """The amount of a discount, of which a shortened period has its part; None if it is a percentage."""
-    return None if discount.off is None else terms.prorated(discount.off)
-
-
 def _take(discount: Discount, sku: str, off: Fraction | None, left: Left, terms: Terms) -> _Taken | None:
     """Work out what a discount takes off now; None if there is nothing that it could be taken off.
 
     Parameters
     ----------
     off : Fraction or None
-        What there still is of an amount.
+        What there still is of an amount, in major units.
     """
     before = left.of((sku,) if sku else ())
     if before <= 0:
@@ -102,6 +97,11 @@ def _take(discount: Discount, sku: str, off: Fraction | None, left: Left, terms:
         assert off is not None
         explanation.add("discount_amount", off=off, of=major(before, terms))
     return _Taken(discount, sku, explanation, explanation.rounded(terms.currency).minor)
+
+
+def _off(discount: Discount, terms: Terms) -> Fraction | None:
+    """The amount that a discount takes off, of a shortened period its part."""
+    return None if discount.off is None else terms.prorated(discount.off)
 
 
 def _line(taken: _Taken, terms: Terms) -> InvoiceLine:

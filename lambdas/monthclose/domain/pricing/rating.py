@@ -229,6 +229,9 @@ class _Metered:
         """Make the lines of what cannot be priced from its sum."""
         for resource, quantity in sorted(_pooled(own, price).items()):
             explanation = Explanation(month_seconds(self._terms.month))
+            opened = self._opened.get(_opened(price, group, resource))
+            if opened is not None:
+                explanation.add("opening", size=opened)
             own.explain(resource, explanation)
             yield self._line(price, resource, quantity, explanation, group)
 
