@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.console import note, say
-from monthclose.domain.pricing.changes import EntryChange, Section
+from monthclose.domain.pricing.book.changes import EntryChange, Section
 from monthclose.domain.words import count
 from monthclose.use_cases.rehearsals.last_month import LastMonth
 from monthclose.use_cases.rehearsals.price_effects import Effect, Effects, Everybody

@@ -6,14 +6,14 @@ from decimal import Decimal
 
 from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.money import EXACT, exponent
-from monthclose.domain.pricing.aggregation import Aggregation, Window
-from monthclose.domain.pricing.cell import in_words
+from monthclose.domain.pricing.book.cell import in_words
+from monthclose.domain.pricing.book.price import ALWAYS, Price
+from monthclose.domain.pricing.book.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.book.term import Months, Schedule
+from monthclose.domain.pricing.metering.aggregation import Aggregation, Window
+from monthclose.domain.pricing.metering.quantities import Rounding
+from monthclose.domain.pricing.metering.transactions import PerTransaction
 from monthclose.domain.pricing.models import Flat, Graduated, Model, Package, Percentage, PerUnit, Tier, Volume
-from monthclose.domain.pricing.price import ALWAYS, Price
-from monthclose.domain.pricing.quantities import Rounding
-from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
-from monthclose.domain.pricing.term import Months, Schedule
-from monthclose.domain.pricing.transactions import PerTransaction
 from monthclose.domain.tax.tax_table import TaxRule
 
 _MEASURES = {

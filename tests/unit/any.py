@@ -19,7 +19,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
-from monthclose.domain.pricing.aggregation import Aggregation
+from monthclose.domain.pricing.metering.aggregation import Aggregation
 from monthclose.domain.tax.computing import taxed
 from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate
 from monthclose.domain.usage import UsageEvent

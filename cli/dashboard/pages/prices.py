@@ -15,10 +15,11 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Window
-from monthclose.domain.pricing.book import PriceBook, Terms
-from monthclose.domain.pricing.price import Price, overlap
-from monthclose.domain.pricing.special import Commitment, Limit
+from monthclose.domain.pricing.book.price import Price, overlap
+from monthclose.domain.pricing.book.price_book import PriceBook
+from monthclose.domain.pricing.book.special import Commitment, Limit
+from monthclose.domain.pricing.book.terms import Terms
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.tax.tax_table import TaxRule, TaxTable
 
 ENTRIES_A_PAGE = 100

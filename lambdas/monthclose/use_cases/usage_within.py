@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.usage import UsageEvent
 from monthclose.ports import UsageStore
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.pricing import Price, PriceBook
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.book.price import ALWAYS
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.models import PerUnit
-from monthclose.domain.pricing.price import ALWAYS
 from monthclose.domain.usage import UsageEvent
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, SETTINGS, World

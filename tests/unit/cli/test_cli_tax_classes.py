@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.dashboard.price_words import price_in_words, rule_in_words
+from monthclose.domain.pricing.book.price import Price
 from monthclose.domain.pricing.models import PerUnit
-from monthclose.domain.pricing.price import Price
 from monthclose.domain.tax.tax import TaxRate
 from monthclose.domain.tax.tax_table import TaxRule
 from tests.unit.cli.driving import Command

@@ -26,7 +26,7 @@ from monthclose.domain.imports.intake import (
 from monthclose.domain.imports.times import parse_time
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
-from monthclose.domain.pricing.aggregation import Aggregation
+from monthclose.domain.pricing.metering.aggregation import Aggregation
 from monthclose.domain.pricing.models import PerUnit
 from monthclose.domain.tax.tax_table import NoTaxTable
 from monthclose.use_cases.imports.dropped_file import HINTS

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PerUnit, Price, PriceBook
-from monthclose.domain.pricing.aggregation import Aggregation
-from monthclose.domain.pricing.cell import Cell
+from monthclose.domain.pricing.book.cell import Cell
+from monthclose.domain.pricing.metering.aggregation import Aggregation
 from tests.unit.invoices.late_usage import amounts, close, lines, load, use
 from tests.unit.invoices.test_late_pricing import a_world, explained, previewed
 from tests.world import OCTOBER, World

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.pricing import Commitment, Discount, Fee, PerUnit, Price, PriceBook
-from monthclose.domain.pricing.aggregation import Aggregation, Window
-from monthclose.domain.pricing.buckets import Buckets, Empty
-from monthclose.domain.pricing.price import ALWAYS
+from monthclose.domain.pricing.book.price import ALWAYS
+from monthclose.domain.pricing.metering.aggregation import Aggregation, Window
+from monthclose.domain.pricing.metering.buckets import Buckets, Empty
 from monthclose.use_cases.invoices.explain_invoice import explain
 from tests.unit.any import OF_EVENTS
 from tests.unit.invoices.late_usage import amounts, close, lines, use

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monthclose.domain.pricing import Price, PriceBook
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.metering.aggregation import Window
 from tests.unit.invoices.late_usage import DECEMBER, NOVEMBER, close, lines, use, world_of_acme
 from tests.world import OCTOBER, World
 

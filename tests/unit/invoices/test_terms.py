@@ -12,7 +12,7 @@ from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPo
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Commitment, Discount, Limit, Price, PriceBook
-from monthclose.domain.pricing.term import Length
+from monthclose.domain.pricing.book.term import Length
 from monthclose.use_cases.invoices.explain_invoice import explain
 from tests.unit.invoices.late_usage import amounts, close, lines, use
 from tests.world import OCTOBER, World

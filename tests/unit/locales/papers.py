@@ -7,8 +7,8 @@ from datetime import date
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Deduction
 from monthclose.domain.phrases import PHRASES
-from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.explanation import Step
+from monthclose.domain.pricing.metering.aggregation import Aggregation
 from monthclose.domain.statements.receipt import PaidInvoice, Receipt
 from monthclose.domain.statements.statement import Movement, MovementKind, Statement
 from monthclose.ports.documents import Paper

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from monthclose.domain.calendar import midnight
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.pricing import InvoiceLine, PerUnit, Price, PriceBook, Terms, buckets, rate
-from monthclose.domain.pricing.aggregation import Aggregation, Window
-from monthclose.domain.pricing.buckets import IN_A_BUCKET, OVER_BUCKETS, SECONDS, SIZES, Buckets, Empty, Grid
+from monthclose.domain.pricing import InvoiceLine, PerUnit, Price, PriceBook, Terms, rate
+from monthclose.domain.pricing.metering import buckets
+from monthclose.domain.pricing.metering.aggregation import Aggregation, Window
+from monthclose.domain.pricing.metering.buckets import IN_A_BUCKET, OVER_BUCKETS, SECONDS, SIZES, Buckets, Empty, Grid
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import OCTOBER
 from tests.unit.pricing import test_time_zones as zones

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.pricing import InvoiceLine, PerUnit, Price, PriceBook, Terms, line, rate
 from monthclose.domain.pricing.adjustment import adjustments, billed_for
-from monthclose.domain.pricing.cell import Cell
-from monthclose.domain.pricing.changes import book_changes
+from monthclose.domain.pricing.book.cell import Cell
+from monthclose.domain.pricing.book.changes import book_changes
 from monthclose.domain.pricing.reading import PriceBookError, read_book
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import OCTOBER
@@ -170,7 +170,7 @@ def test_a_group_says_its_value_and_one_without_says_so() -> None:
 
 
 def test_more_groups_than_an_invoice_has_lines_park_the_customer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monthclose.domain.pricing.cell_meters.MOST_LINES", 3)
+    monkeypatch.setattr("monthclose.domain.pricing.metering.cell_meters.MOST_LINES", 3)
     grouped = book(entry('unit_price = 1\ngroup_by = ["project"]'))
     events = [event(number, project=f"p{number}") for number in range(4)]
     assert len(lines_of(grouped, *events[:3])) == 3

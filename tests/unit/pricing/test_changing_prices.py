@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from monthclose.domain.pricing import InvoiceLine, PerUnit, Price, PriceBook, Terms, rate
-from monthclose.domain.pricing.aggregation import Aggregation, Window
+from monthclose.domain.pricing.book.price import ALWAYS
 from monthclose.domain.pricing.explanation import recomputed
 from monthclose.domain.pricing.line import total_minor
-from monthclose.domain.pricing.price import ALWAYS
+from monthclose.domain.pricing.metering.aggregation import Aggregation, Window
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import OCTOBER, OF_EVENTS, any_decimal
 

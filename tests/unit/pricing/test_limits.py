@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, PriceBook, Terms, rate
-from monthclose.domain.pricing.earlier import EarlierMonths
+from monthclose.domain.pricing.deductions.earlier import EarlierMonths
 from monthclose.domain.pricing.explanation import in_words, recomputed
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent

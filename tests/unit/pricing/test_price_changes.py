@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monthclose.domain.pricing import PriceBook
-from monthclose.domain.pricing.changes import EntryChange, Section, What, book_changes
+from monthclose.domain.pricing.book.changes import EntryChange, Section, What, book_changes
 from monthclose.domain.pricing.reading import read_book
 from tests.unit.any import any_price
 

@@ -28,9 +28,9 @@ from monthclose.domain.pricing import (
     Volume,
     rate,
 )
-from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.explanation import Explanation, recomputed
 from monthclose.domain.pricing.line import total_minor
+from monthclose.domain.pricing.metering.aggregation import Aggregation
 from monthclose.domain.pricing.models import Model
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from monthclose.domain.pricing import Graduated, InvoiceLine, Price, PriceBook, Terms, Volume, rate
-from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.explanation import Explanation, recomputed
+from monthclose.domain.pricing.metering.aggregation import Aggregation
 from monthclose.domain.pricing.models import Tiered
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent

@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from monthclose.domain.pricing import Graduated, PerUnit, Price, PriceBook, Terms, Tier, Volume, rate
 from monthclose.domain.pricing.explanation import Explanation, recomputed
-from monthclose.domain.pricing.quantities import QuantityRule, Rounding
+from monthclose.domain.pricing.metering.quantities import QuantityRule, Rounding
 from monthclose.domain.pricing.reading import PriceBookError, read_book
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import OCTOBER, any_decimal

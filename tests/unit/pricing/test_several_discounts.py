@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from monthclose.domain.pricing import Discount, InvoiceLine, LineKind, Price, PriceBook, Terms, rate
-from monthclose.domain.pricing.changes import Section, book_changes
-from monthclose.domain.pricing.discounting import Discounting, Order, Stacking
+from monthclose.domain.pricing.book.changes import Section, book_changes
+from monthclose.domain.pricing.book.discounting import Discounting, Order, Stacking
 from monthclose.domain.pricing.explanation import recomputed
 from monthclose.domain.pricing.line import total_minor
 from monthclose.domain.pricing.reading import PriceBookError, read_book

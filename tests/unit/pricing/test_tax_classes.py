@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monthclose.domain.pricing import InvoiceLine, PriceBook, Terms, rate
-from monthclose.domain.pricing.changes import Section, book_changes
+from monthclose.domain.pricing.book.changes import Section, book_changes
+from monthclose.domain.pricing.book.price import Price
 from monthclose.domain.pricing.explanation import in_words, recomputed
-from monthclose.domain.pricing.price import Price
 from monthclose.domain.pricing.reading import PriceBookError, read_book
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import NOW, OCTOBER

@@ -15,8 +15,8 @@ from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, PriceBook, Terms, rate
-from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.explanation import in_words, recomputed
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent
 

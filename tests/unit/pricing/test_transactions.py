@@ -15,8 +15,8 @@ from hypothesis.strategies import SearchStrategy
 from monthclose.domain.pricing import InvoiceLine, Price, PriceBook, Terms, rate
 from monthclose.domain.pricing.explanation import Explanation, recomputed
 from monthclose.domain.pricing.line import total_minor
+from monthclose.domain.pricing.metering.transactions import PerTransaction
 from monthclose.domain.pricing.reading import read_book
-from monthclose.domain.pricing.transactions import PerTransaction
 from monthclose.domain.usage import UsageEvent
 from tests.unit.any import OCTOBER, any_decimal
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.changes import Section
+from monthclose.domain.pricing.book.changes import Section
 from monthclose.domain.pricing.reading import read_book
 from monthclose.use_cases.rehearsals import last_month, price_effects
 from monthclose.use_cases.rehearsals.price_effects import Effects

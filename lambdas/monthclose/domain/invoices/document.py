@@ -42,7 +42,7 @@ from monthclose.domain.invoices.draft_content import (
 from monthclose.domain.invoices.served import served_in
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.tax.computing import net_amounts, treatments
 from monthclose.domain.tax.tax import Taxable, Taxed, TaxLine
 

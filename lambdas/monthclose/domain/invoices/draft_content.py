@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NotRequired, Required, TypedDict
 
 from monthclose.domain.pricing.line import LineContent
-from monthclose.domain.pricing.sizes import SizeContent
+from monthclose.domain.pricing.metering.sizes import SizeContent
 
 
 class SellerContent(TypedDict, total=False):

@@ -14,7 +14,7 @@ from monthclose.domain.accounts.grant import Payable
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import DocumentLine
 from monthclose.domain.invoices.draft_content import Draft
-from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
+from monthclose.domain.pricing.deductions.earlier import MAXIMUM_MODELS
 from monthclose.domain.pricing.line import LineKind
 
 _NOT_USAGE = (LineKind.FEE, LineKind.COMMITMENT, LineKind.OVERAGE)

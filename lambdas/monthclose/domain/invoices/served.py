@@ -13,7 +13,7 @@ from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.draft_content import MadeFrom
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Terms
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.metering.aggregation import Window
 
 
 class Served(NamedTuple):

@@ -5,12 +5,13 @@ half to even; then fees for the month, maximums before discounts, discounts by S
 and maximums and minimum commitments (`bounds`), in this order and on rounded amounts.
 """
 
-from monthclose.domain.pricing.book import PriceBook, Terms
+from monthclose.domain.pricing.book.price import Price
+from monthclose.domain.pricing.book.price_book import PriceBook
+from monthclose.domain.pricing.book.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.book.terms import Terms
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
 from monthclose.domain.pricing.models import Flat, Graduated, Package, Percentage, PerUnit, Tier, Volume
-from monthclose.domain.pricing.price import Price
 from monthclose.domain.pricing.rating import rate
-from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 
 __all__ = [
     "Commitment",

@@ -13,19 +13,19 @@ from monthclose.domain.calendar import local
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
 from monthclose.domain.pricing.advance import in_advance
-from monthclose.domain.pricing.aggregation import Aggregation
-from monthclose.domain.pricing.book import Terms
-from monthclose.domain.pricing.cell import Cell
-from monthclose.domain.pricing.cell_meters import Add, CellMeters
-from monthclose.domain.pricing.deductions import with_deductions
+from monthclose.domain.pricing.book.cell import Cell
+from monthclose.domain.pricing.book.price import Price, month_seconds, painted
+from monthclose.domain.pricing.book.terms import Terms
+from monthclose.domain.pricing.deductions.in_order import with_deductions
+from monthclose.domain.pricing.deductions.tax_shares import with_tax_classes
 from monthclose.domain.pricing.exact import shown
 from monthclose.domain.pricing.explanation import Explanation
-from monthclose.domain.pricing.held import HeldMeter
 from monthclose.domain.pricing.line import MOST_LINES, InvoiceLine, LineKind, too_many_lines
-from monthclose.domain.pricing.price import Price, month_seconds, painted
-from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
-from monthclose.domain.pricing.tax_shares import with_tax_classes
-from monthclose.domain.pricing.transactions import TransactionMeter
+from monthclose.domain.pricing.metering.aggregation import Aggregation
+from monthclose.domain.pricing.metering.cell_meters import Add, CellMeters
+from monthclose.domain.pricing.metering.held import HeldMeter
+from monthclose.domain.pricing.metering.sharing import Feed, Measure, Metered, meters
+from monthclose.domain.pricing.metering.transactions import TransactionMeter
 from monthclose.domain.usage import Attributes, UsageEvent
 
 

@@ -10,8 +10,8 @@ from monthclose.domain.calendar import FARTHEST_AHEAD
 from monthclose.domain.period import Period
 from monthclose.domain.phrases import LIMITED
 from monthclose.domain.pricing import PriceBook
-from monthclose.domain.pricing.aggregation import Window
-from monthclose.domain.pricing.price import overlap
+from monthclose.domain.pricing.book.price import overlap
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.rehearsals.billed import EntryKind
 from monthclose.domain.words import count
 

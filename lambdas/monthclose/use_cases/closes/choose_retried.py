@@ -14,7 +14,7 @@ from monthclose.domain.closes.close import Close
 from monthclose.domain.closes.retry import MOST_RETRIED, Chosen
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.names import RETRIES_PREFIX
 from monthclose.ports import CustomerDirectory, Documents, UsageStore
 from monthclose.use_cases.closes.list_customers import CustomerLister

@@ -9,7 +9,7 @@ from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.imports.intake import OTHERS, Tally, add_named
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, Terms
-from monthclose.domain.pricing.cell import in_words, names_of
+from monthclose.domain.pricing.book.cell import in_words, names_of
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks, TaxTables

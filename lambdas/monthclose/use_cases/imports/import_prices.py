@@ -7,7 +7,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Reject, Row, Tally, read_price, read_row
 from monthclose.domain.pricing import Price, PriceBook
-from monthclose.domain.pricing.checks import mistakes_of
+from monthclose.domain.pricing.book.checks import mistakes_of
 from monthclose.domain.pricing.reading import PriceBookError
 from monthclose.ports import PriceBooks
 from monthclose.use_cases.imports.check_rows import kept

@@ -18,7 +18,7 @@ from monthclose.domain.invoices.served import placed
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
-from monthclose.domain.pricing.sizes import Continuing, SizeContent, Sizes, read_sizes, sizes_content
+from monthclose.domain.pricing.metering.sizes import Continuing, SizeContent, Sizes, read_sizes, sizes_content
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import Closes, UsageStore
 from monthclose.use_cases.invoices.term_history import TermHistory

@@ -10,12 +10,12 @@ from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.served import served_in
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.buckets import SIZES
-from monthclose.domain.pricing.cell import in_words as attributes_in_words
-from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
+from monthclose.domain.pricing.book.cell import in_words as attributes_in_words
+from monthclose.domain.pricing.deductions.earlier import MAXIMUM_MODELS
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import in_words, recomputed
 from monthclose.domain.pricing.line import LineContent, LineKind
+from monthclose.domain.pricing.metering.buckets import SIZES
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import UsageStore
 from monthclose.use_cases.usage_within import usage_within

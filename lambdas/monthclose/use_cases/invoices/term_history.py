@@ -16,7 +16,7 @@ from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms
-from monthclose.domain.pricing.earlier import EarlierMonths
+from monthclose.domain.pricing.deductions.earlier import EarlierMonths
 from monthclose.ports import Books, Documents
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
-from monthclose.domain.pricing.changes import EntryChange, Section, book_changes
+from monthclose.domain.pricing.book.changes import EntryChange, Section, book_changes
 from monthclose.domain.rehearsals.billed import EntryKind
 from monthclose.ports import Closes, CustomerDirectory
 from monthclose.use_cases.rehearsals.last_month import LastMonth, LastMonthReader

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.pricing.book import PriceBook
-from monthclose.domain.pricing.cell import in_words
-from monthclose.domain.pricing.discounting import Discounting
-from monthclose.domain.pricing.price import Price, overlap
+from monthclose.domain.pricing.book.cell import in_words
+from monthclose.domain.pricing.book.discounting import Discounting
+from monthclose.domain.pricing.book.price import Price, overlap
+from monthclose.domain.pricing.book.price_book import PriceBook
+from monthclose.domain.pricing.book.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.book.tax_class import TaxClass
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import CAP_HOURS
 from monthclose.domain.pricing.reading.prices import PRICE_FIELDS, read_override, read_price
@@ -24,8 +26,6 @@ from monthclose.domain.pricing.reading.special import (
     read_limit,
 )
 from monthclose.domain.pricing.reading.tax_classes import TAX_CLASS_FIELDS, read_tax_class
-from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
-from monthclose.domain.pricing.tax_class import TaxClass
 
 _SETTINGS = frozenset({"cap_hours", "discount_order", "discount_stacking"})
 _FIELDS: Mapping[str, frozenset[str]] = {

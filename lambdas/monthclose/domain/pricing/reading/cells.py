@@ -2,7 +2,7 @@
 
 from monthclose.domain.attributes import check_name
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.pricing.cell import Cell, Conditions
+from monthclose.domain.pricing.book.cell import Cell, Conditions
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.models import MODEL_FIELDS
 from monthclose.domain.text import check_key

@@ -10,9 +10,9 @@ from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Window
-from monthclose.domain.pricing.price import ALWAYS
-from monthclose.domain.pricing.term import Months
+from monthclose.domain.pricing.book.price import ALWAYS
+from monthclose.domain.pricing.book.term import Months
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.text import check_key, check_text, parse_decimal
 
 

@@ -4,11 +4,11 @@ from decimal import Decimal
 from typing import TypedDict
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.pricing.aggregation import Aggregation
-from monthclose.domain.pricing.buckets import IN_A_BUCKET, OVER_BUCKETS, SECONDS, SIZES, Buckets, Empty
+from monthclose.domain.pricing.metering.aggregation import Aggregation
+from monthclose.domain.pricing.metering.buckets import IN_A_BUCKET, OVER_BUCKETS, SECONDS, SIZES, Buckets, Empty
+from monthclose.domain.pricing.metering.transactions import PerTransaction
 from monthclose.domain.pricing.models import Flat, Model, is_by_time
 from monthclose.domain.pricing.reading.fields import Fields
-from monthclose.domain.pricing.transactions import PerTransaction
 
 _OF_BUCKETS = ("bucket_aggregation", "empty_buckets", "percentile")
 MEASURING_FIELDS = frozenset({"bucket", *_OF_BUCKETS, "carry_over"})

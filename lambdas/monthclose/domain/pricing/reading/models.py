@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pricing.exact import plain
+from monthclose.domain.pricing.metering.transactions import MOST_FREE, PerTransaction
 from monthclose.domain.pricing.models import Flat, Graduated, Model, Package, Percentage, PerUnit, Tier, Volume
 from monthclose.domain.pricing.reading.fields import Fields
-from monthclose.domain.pricing.transactions import MOST_FREE, PerTransaction
 
 CAP_HOURS = Decimal(672)
 """28 days: after so many hours an hourly price with a cap has reached it, unless the book says otherwise."""

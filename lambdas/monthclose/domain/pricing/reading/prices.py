@@ -4,16 +4,16 @@ from dataclasses import replace
 from decimal import Decimal
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.pricing.aggregation import Aggregation
+from monthclose.domain.pricing.book.price import SECONDS, Price
+from monthclose.domain.pricing.metering.aggregation import Aggregation
+from monthclose.domain.pricing.metering.transactions import PerTransaction
 from monthclose.domain.pricing.models import Tiered
-from monthclose.domain.pricing.price import SECONDS, Price
 from monthclose.domain.pricing.reading.cells import CELL_FIELDS, OF_A_CELL, read_cell
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.measuring import MEASURING_FIELDS, read_measuring
 from monthclose.domain.pricing.reading.models import MODEL_FIELDS, read_model
 from monthclose.domain.pricing.reading.quantities import QUANTITY_FIELDS, read_quantity_rule
 from monthclose.domain.pricing.reading.tax_classes import optional_class
-from monthclose.domain.pricing.transactions import PerTransaction
 
 _OWN = "sku currency customers model unit description aggregation free per_resource from until time_unit tax_class"
 PRICE_FIELDS = frozenset(_OWN.split()) | MODEL_FIELDS | CELL_FIELDS | MEASURING_FIELDS | QUANTITY_FIELDS

@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.pricing.metering.quantities import QuantityRule, Rounding
+from monthclose.domain.pricing.metering.transactions import PerTransaction
 from monthclose.domain.pricing.models import Flat, Model, is_by_time
-from monthclose.domain.pricing.quantities import QuantityRule, Rounding
 from monthclose.domain.pricing.reading.fields import Fields
-from monthclose.domain.pricing.transactions import PerTransaction
 
 _FIELDS = ("divide_by", "multiply_by", "round", "round_to", "minimum_quantity", "round_each_event")
 QUANTITY_FIELDS = frozenset(_FIELDS)

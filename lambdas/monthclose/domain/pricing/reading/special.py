@@ -1,14 +1,14 @@
 """Reading fees, discounts, minimum commitments and limits."""
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.pricing.aggregation import Window
-from monthclose.domain.pricing.discounting import Discounting, Order, Stacking
+from monthclose.domain.pricing.book.discounting import Discounting, Order, Stacking
+from monthclose.domain.pricing.book.price import ALWAYS
+from monthclose.domain.pricing.book.special import Commitment, Discount, Fee, Limit
+from monthclose.domain.pricing.book.term import Length, Months
 from monthclose.domain.pricing.exact import plain
-from monthclose.domain.pricing.price import ALWAYS
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.reading.fields import Fields
 from monthclose.domain.pricing.reading.tax_classes import optional_class
-from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
-from monthclose.domain.pricing.term import Length, Months
 
 _COMMON = frozenset({"id", "currency", "customers", "description", "from", "until"})
 FEE_FIELDS = _COMMON | {"monthly_fee", "in_advance", "tax_class"}

@@ -1,8 +1,8 @@
 """Reading the tax classes of SKUs."""
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.pricing.book.tax_class import TaxClass
 from monthclose.domain.pricing.reading.fields import Fields
-from monthclose.domain.pricing.tax_class import TaxClass
 
 TAX_CLASS_FIELDS = frozenset({"id", "skus"})
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
+from monthclose.domain.pricing.book.scope import Scope
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
-from monthclose.domain.pricing.scope import Scope
 
 type Minor = int | Fraction
 """Minor units; a fraction once something on the whole invoice was shared among its parts."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from monthclose.domain.pricing.book.special import Discount
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.special import Discount
 
 
 class Order(StrEnum):

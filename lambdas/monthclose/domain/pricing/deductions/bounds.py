@@ -16,15 +16,15 @@ from typing import NamedTuple
 
 from monthclose.domain.money import Money
 from monthclose.domain.phrases import COMMITTED, LIMITED, OVERAGE
-from monthclose.domain.pricing.book import Terms
-from monthclose.domain.pricing.deduction_line import deduction_line, major
-from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
+from monthclose.domain.pricing.book.scope import Scope
+from monthclose.domain.pricing.book.special import Commitment, Limit
+from monthclose.domain.pricing.book.term import Term
+from monthclose.domain.pricing.book.terms import Terms
+from monthclose.domain.pricing.deductions.deduction_line import deduction_line, major
+from monthclose.domain.pricing.deductions.earlier import MAXIMUM_MODELS
+from monthclose.domain.pricing.deductions.left import Left, Minor, Part
 from monthclose.domain.pricing.explanation import Explanation
-from monthclose.domain.pricing.left import Left, Minor, Part
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
-from monthclose.domain.pricing.scope import Scope
-from monthclose.domain.pricing.special import Commitment, Limit
-from monthclose.domain.pricing.term import Term
 
 _MODELS = {of: model for model, of in MAXIMUM_MODELS.items()}
 _WHOLE = Part(LineKind.USAGE, "")

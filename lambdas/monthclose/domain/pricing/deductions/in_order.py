@@ -3,10 +3,10 @@
 `skus` name SKUs of usage: fees and commitments have ids of their own, which may be the same texts.
 """
 
-from monthclose.domain.pricing.book import Terms
-from monthclose.domain.pricing.bounds import bounded, limited_before_discounts
-from monthclose.domain.pricing.discounts import discounted
-from monthclose.domain.pricing.left import Left
+from monthclose.domain.pricing.book.terms import Terms
+from monthclose.domain.pricing.deductions.bounds import bounded, limited_before_discounts
+from monthclose.domain.pricing.deductions.discounts import discounted
+from monthclose.domain.pricing.deductions.left import Left
 from monthclose.domain.pricing.line import InvoiceLine
 
 

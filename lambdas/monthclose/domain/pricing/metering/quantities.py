@@ -15,9 +15,9 @@ from fractions import Fraction
 from math import ceil, floor
 
 from monthclose.domain.money import EXACT
-from monthclose.domain.pricing.aggregation import Meter
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.metering.aggregation import Meter
 from monthclose.domain.pricing.models import Content
 from monthclose.domain.usage import UsageEvent
 

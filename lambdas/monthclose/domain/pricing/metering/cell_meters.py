@@ -12,11 +12,11 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from monthclose.domain.pricing.aggregation import Window
-from monthclose.domain.pricing.cell import names_of
+from monthclose.domain.pricing.book.cell import names_of
+from monthclose.domain.pricing.book.price import Price, without
 from monthclose.domain.pricing.line import MOST_LINES, too_many_lines
-from monthclose.domain.pricing.price import Price, without
-from monthclose.domain.pricing.sharing import Measure, Metered
+from monthclose.domain.pricing.metering.aggregation import Window
+from monthclose.domain.pricing.metering.sharing import Measure, Metered
 from monthclose.domain.usage import Attributes, UsageEvent
 
 type Add = Callable[[UsageEvent], None]

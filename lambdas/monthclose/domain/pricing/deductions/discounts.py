@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from monthclose.domain.pricing.book import Terms
-from monthclose.domain.pricing.deduction_line import deduction_line, major
-from monthclose.domain.pricing.discounting import Stacking
+from monthclose.domain.pricing.book.discounting import Stacking
+from monthclose.domain.pricing.book.special import Discount
+from monthclose.domain.pricing.book.terms import Terms
+from monthclose.domain.pricing.deductions.deduction_line import deduction_line, major
+from monthclose.domain.pricing.deductions.left import Left
 from monthclose.domain.pricing.explanation import Explanation
-from monthclose.domain.pricing.left import Left
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
-from monthclose.domain.pricing.special import Discount
 
 
 class _Taken(NamedTuple):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.book.price import ALWAYS, window_content
+from monthclose.domain.pricing.book.scope import Scope
+from monthclose.domain.pricing.book.term import ALL_MONTHS, Length, Months, Schedule
 from monthclose.domain.pricing.exact import plain
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import ALWAYS, window_content
-from monthclose.domain.pricing.scope import Scope
-from monthclose.domain.pricing.term import ALL_MONTHS, Length, Months, Schedule
 
 
 @dataclass(frozen=True, slots=True)

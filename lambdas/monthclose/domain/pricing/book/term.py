@@ -16,9 +16,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.book.price import ALWAYS, overlap, window_content
+from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import ALWAYS, overlap, window_content
 
 _MICROSECOND = timedelta(microseconds=1)
 _A_SECOND = timedelta(seconds=1) // _MICROSECOND

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from monthclose.domain.pricing.book import PriceBook
-from monthclose.domain.pricing.cell import Conditions, in_words
+from monthclose.domain.pricing.book.cell import Conditions, in_words
+from monthclose.domain.pricing.book.price import Price
+from monthclose.domain.pricing.book.price_book import PriceBook
+from monthclose.domain.pricing.book.special import Commitment, Discount, Fee, Limit
 from monthclose.domain.pricing.models import Content
-from monthclose.domain.pricing.price import Price
-from monthclose.domain.pricing.special import Commitment, Discount, Fee, Limit
 
 
 class Section(StrEnum):

@@ -27,9 +27,9 @@ from zoneinfo import ZoneInfo
 from monthclose.domain.calendar import midnight
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
-from monthclose.domain.pricing.aggregation import Aggregation, Readings, Window, counted, rounded
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.metering.aggregation import Aggregation, Readings, Window, counted, rounded
 from monthclose.domain.usage import UsageEvent
 
 MOST_BUCKETS = 1_000_000

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from monthclose.domain.money import Money, shared_out
-from monthclose.domain.pricing.book import Terms
-from monthclose.domain.pricing.earlier import MAXIMUM_MODELS
+from monthclose.domain.pricing.book.terms import Terms
+from monthclose.domain.pricing.deductions.earlier import MAXIMUM_MODELS
+from monthclose.domain.pricing.deductions.left import Part
 from monthclose.domain.pricing.explanation import Explanation
-from monthclose.domain.pricing.left import Part
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
 
 type _Left = dict[str, int]

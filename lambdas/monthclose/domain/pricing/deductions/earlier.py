@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.left import Part
+from monthclose.domain.pricing.book.scope import Scope
+from monthclose.domain.pricing.deductions.left import Part
 from monthclose.domain.pricing.line import LineContent, LineKind
-from monthclose.domain.pricing.scope import Scope
 
 MAXIMUM_MODELS: Mapping[str, tuple[LineKind, bool]] = {
     "maximum": (LineKind.USAGE, False),

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, NotRequired, TypedDict
 
-from monthclose.domain.pricing.book import Terms
+from monthclose.domain.pricing.book.terms import Terms
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.usage import Attributes, UsageEvent
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from monthclose.domain.pricing.aggregation import Aggregation, Window
-from monthclose.domain.pricing.buckets import Buckets, Empty
-from monthclose.domain.pricing.cell import WHOLE, Cell
+from monthclose.domain.pricing.book.cell import WHOLE, Cell
 from monthclose.domain.pricing.exact import plain
+from monthclose.domain.pricing.metering.aggregation import Aggregation, Window
+from monthclose.domain.pricing.metering.buckets import Buckets, Empty
+from monthclose.domain.pricing.metering.quantities import QuantityRule
 from monthclose.domain.pricing.models import Content, Model, PerUnit, Tiered, is_by_time
-from monthclose.domain.pricing.quantities import QuantityRule
 
 ALWAYS = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}

@@ -14,7 +14,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from monthclose.domain.pricing.aggregation import (
+from monthclose.domain.pricing.book.price import Price
+from monthclose.domain.pricing.metering.aggregation import (
     Aggregation,
     Meter,
     Readings,
@@ -24,12 +25,11 @@ from monthclose.domain.pricing.aggregation import (
     meter,
     rounded,
 )
-from monthclose.domain.pricing.buckets import BucketMeter, Buckets, Grid
-from monthclose.domain.pricing.held import HeldMeter
+from monthclose.domain.pricing.metering.buckets import BucketMeter, Buckets, Grid
+from monthclose.domain.pricing.metering.held import HeldMeter
+from monthclose.domain.pricing.metering.quantities import EachEvent
+from monthclose.domain.pricing.metering.transactions import PerTransaction, TransactionMeter
 from monthclose.domain.pricing.models import Tiered
-from monthclose.domain.pricing.price import Price
-from monthclose.domain.pricing.quantities import EachEvent
-from monthclose.domain.pricing.transactions import PerTransaction, TransactionMeter
 from monthclose.domain.usage import Attributes, UsageEvent
 
 

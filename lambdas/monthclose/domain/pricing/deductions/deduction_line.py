@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from monthclose.domain.money import Money
-from monthclose.domain.pricing.book import Terms
+from monthclose.domain.pricing.book.terms import Terms
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
 

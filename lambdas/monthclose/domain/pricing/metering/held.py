@@ -17,8 +17,8 @@ from fractions import Fraction
 from functools import cached_property
 
 from monthclose.domain.money import EXACT
-from monthclose.domain.pricing.aggregation import Readings, Window
 from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.metering.aggregation import Readings, Window
 from monthclose.domain.pricing.models import Tier, Tiered
 from monthclose.domain.usage import UsageEvent
 

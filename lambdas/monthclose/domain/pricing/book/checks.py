@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 
-from monthclose.domain.pricing.book import PriceBook
+from monthclose.domain.pricing.book.price_book import PriceBook
+from monthclose.domain.pricing.book.special import Commitment, Discount, Limit
+from monthclose.domain.pricing.book.term import Schedule
 from monthclose.domain.pricing.exact import plain
-from monthclose.domain.pricing.special import Commitment, Discount, Limit
-from monthclose.domain.pricing.term import Schedule
 
 
 def mistakes_of(book: PriceBook, known: PriceBook) -> list[str]:

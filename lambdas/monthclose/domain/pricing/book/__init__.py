@@ -1,0 +1,1 @@
+"""The price book's entries, and which of them hold for a customer."""

@@ -1,0 +1,1 @@
+"""What discounts, maximums and minimums do to the priced lines."""
