@@ -113,7 +113,8 @@ def any_price(sku: str, currency: str) -> SearchStrategy[Price]:
 
 def any_planned(providers: tuple[str, ...] = ("stripe", "gocardless", "other")) -> SearchStrategy[Planned]:
     ids = st.uuids().map(str)
-    return st.builds(Planned, ids, st.sampled_from(providers), st.integers(0, 10**9), cycles=st.just(ON_THE_FIRST))
+    periods = {"cycles": st.just(ON_THE_FIRST), "payers": st.just(())}
+    return st.builds(Planned, ids, st.sampled_from(providers), st.integers(0, 10**9), **periods)
 
 
 def a_customer(
