@@ -69,8 +69,12 @@ class Locale:
         """Write the first and the last day of a period: `1-31 October 2026`, with an en dash."""
         first, last = period.first_day, period.last_day
         if period.day != 1:
-            return f"{self.day(first)} \u2013 {self.day(last)}"
+            return self.from_to(first, last)
         return self._format("1\u2013{end}").format(start=self.day(first), end=self.day(last), last=last.day)
+
+    def from_to(self, first: date, last: date) -> str:
+        """Write two days with an en dash: `15 October 2026 \u2013 14 November 2026`."""
+        return f"{self.day(first)} \u2013 {self.day(last)}"
 
     def number(self, number: Decimal | int) -> str:
         """Write an exact number with its digits grouped and no needless zeros: `1,234.5`."""

@@ -33,6 +33,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     for module in (open_close, find_owing):
         monkeypatch.setattr(module, "use_cases", lambda: UseCases(world))
     monkeypatch.setattr(find_owing, "runtime", lambda: world)
+    monkeypatch.setattr(open_close, "runtime", lambda: SimpleNamespace(settings=SETTINGS, clock=world.clock))
     return world
 
 

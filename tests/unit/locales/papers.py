@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from monthclose.domain.invoices.document import InvoiceDocument
-from monthclose.domain.invoices.document_parts import Deduction
+from monthclose.domain.invoices.document_parts import Deduction, Section
 from monthclose.domain.phrases import PHRASES
 from monthclose.domain.pricing.explanation import Step
 from monthclose.domain.pricing.metering.aggregation import Aggregation
@@ -103,12 +103,15 @@ def _documents() -> dict[str, InvoiceDocument]:
     explained = replace(sample(1).lines[0], unit_price=None, steps=STEPS)
     part = replace(explained, starts="2026-10-03T00:00:00+00:00", ends="2026-10-10T00:00:00+00:00", period="2026-09")
     own = tuple(Deduction(phrase, -1) for phrase in OWN_PHRASES)
+    section = Section("C-2", "Acme North", "PO-7", "4711")
+    with_section = replace(sample(1), lines=(replace(sample(1).lines[0], customer_id="C-2"),), sections=(section,))
     return {
         "invoice": sample(4, discounts=(Deduction("Loyalty discount", -50),), credits=own),
         "prices with tax": sample(inclusive=True),
         "explained": replace(sample(1), lines=(explained,)),
         "part of a month": replace(sample(1), lines=(part,)),
         "replacement": sample(replaces="INV-00000001", notes=("the price was wrong",)),
+        "with a section": with_section,
         "credit note": credit_note(),
         "credit note for a part": credit_note_for(sample(), minor=100),
     }

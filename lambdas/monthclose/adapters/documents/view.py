@@ -62,7 +62,7 @@ class _Page(Sheet):
                 "Corrects invoice": document.corrects,
                 "Replaces invoice": document.replaces,
                 "Date": locale.day(document.issued_on),
-                "Period": locale.days(document.period),
+                "Period": self._days(document),
                 "Due": locale.day(due) if due else "",
                 "Customer": soft(document.customer.customer_id),
                 "Purchase order": soft(document.customer.purchase_order),
@@ -84,6 +84,13 @@ class _Page(Sheet):
             rows += [heading, *self._rows_of(lines, running - subtotal)]
             rows.append(self._standing_out(total, [], running) | {"amount": self.amount(subtotal)})
         return rows
+
+    def _days(self, document: InvoiceDocument) -> str:
+        """The days that the invoice is for: fewer than its period's where that is shortened by another billing day."""
+        first, last = document.days
+        if (first, last) == (document.period.first_day, document.period.last_day):
+            return self.locale.days(document.period)
+        return self.locale.from_to(first, last)
 
     def _standing_out(self, text: str, details: list[str], running: int) -> dict[str, Any]:
         """Make a row that stands out and is no line."""

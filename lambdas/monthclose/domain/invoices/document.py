@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple, cast
@@ -188,6 +188,12 @@ class InvoiceDocument:
     def served(self, period: Period) -> Window:
         """What of time it bills for a period, with the customer's offsets from UTC: the dates are theirs."""
         return served_in(cast("MadeFrom", self.more), period)
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day that it is for."""
+        first, end = self.served(self.period)
+        return first.date(), (end - timedelta(days=1)).date()
 
     def with_taxes(self, taxed: Taxed, *, inclusive: bool) -> InvoiceDocument:
         """Put the taxes on it; the total follows."""
