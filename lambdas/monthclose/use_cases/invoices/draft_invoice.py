@@ -104,7 +104,9 @@ class InvoiceDrafter:
         history = self._history(customer)
         sizes = self._sizes(customer, watermark, history)
         late, covered = self._late(customer, period, watermark, history, sizes)
-        terms = history.known_to(self._terms(customer, period, price_book))
+        ahead_before = not self.bills_ahead and _is_billed_ahead(customer, period)
+        own_terms = replace(self._terms(customer, period, price_book), billed_ahead=ahead_before)
+        terms = history.known_to(own_terms)
         known, rated = self._rated(terms, watermark, sizes)
         lines, ahead = self._with_fees_ahead(customer, terms, rated, history)
         newest = self.price_books.latest() if late else ""
@@ -235,8 +237,7 @@ class InvoiceDrafter:
     ) -> Terms:
         book, currency = self.price_books.get(version), currency or customer.profile.currency
         terms = Terms(book, customer.customer_id, currency, period, later)
-        before = not self.bills_ahead and _is_billed_ahead(customer, period)
-        return placed(replace(terms, billed_ahead=before), customer, period, self.calendar)
+        return placed(terms, customer, period, self.calendar)
 
     def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
         said: dict[str, list[str]] = {}
