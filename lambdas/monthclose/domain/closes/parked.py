@@ -10,6 +10,7 @@ HELP: Mapping[str, str] = {
     "tax_not_covered": "give the customer a country, or the tax table a rate",
     "unknown_currency": "import the customer with the right currency",
     "currency_mismatch": "import the customer with the account's currency, or settle what is open on it first",
+    "paid_by_another": "correct the late usage to 0, and bill it by hand: another account pays for a month it changes",
     "provider_changed": "import the customer with the provider of the snapshot, or with the new one for the next month",
     "no_customer": "import the customer again, who was removed after the snapshot",
     "too_many_lines": "price by SKU instead of by resource: an invoice has at most 15,000 lines",

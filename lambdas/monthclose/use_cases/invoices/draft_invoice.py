@@ -60,6 +60,8 @@ class InvoiceDrafter:
     calendar: BillingCalendar = IN_UTC
     bills_ahead: bool = True
     """Whether fees in advance are billed for the next period: not those of a member, who may have left by then."""
+    pays: Callable[[Period], bool] = bool
+    """Whether the customer's invoices bill a period: not those of a member that somebody else pays for."""
 
     def with_logo(self) -> "InvoiceDrafter":
         """Return a drafter that puts the current logo on its drafts; a preview needs none."""
@@ -104,7 +106,9 @@ class InvoiceDrafter:
         history = self._history(customer)
         sizes = self._sizes(customer, watermark, history)
         late, covered = self._late(customer, period, watermark, history, sizes)
-        terms = history.known_to(self._terms(customer, period, price_book))
+        ahead_before = not self.bills_ahead and _is_billed_ahead(customer, period)
+        own_terms = replace(self._terms(customer, period, price_book), billed_ahead=ahead_before)
+        terms = history.known_to(own_terms)
         known, rated = self._rated(terms, watermark, sizes)
         lines, ahead = self._with_fees_ahead(customer, terms, rated, history)
         newest = self.price_books.latest() if late else ""
@@ -162,6 +166,10 @@ class InvoiceDrafter:
         since = self._billed_from(customer, period)
         others = self._documents(month for of, month in history.months.items() if of >= since and of != period)
         again = [*billed_since(period, others, replaced["currency"]), *kept_lines(replaced)]
+        to_price_again = [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)]
+        foreign = next((of for of in to_price_again if not self.pays(Period.parse(of))), None)
+        if foreign and adjustments(lines, billed_for(period, [replaced, *others]), period, terms.currency):
+            raise _paid_by_another(foreign)
         more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
@@ -171,7 +179,7 @@ class InvoiceDrafter:
             "sizes": sizes.content(),
             "usage_left": known.left,
             "served": {**replaced.get("served", {}), **self._served(customer, {period})},
-            "to_price_again": [*history.to_price_again(terms), *sizes.to_price_again(period, self.closes)],
+            "to_price_again": to_price_again,
         }
         draft = self._assemble(customer, period, [*lines, *again], self.calendar.day(now), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
@@ -235,8 +243,7 @@ class InvoiceDrafter:
     ) -> Terms:
         book, currency = self.price_books.get(version), currency or customer.profile.currency
         terms = Terms(book, customer.customer_id, currency, period, later)
-        before = not self.bills_ahead and _is_billed_ahead(customer, period)
-        return placed(replace(terms, billed_ahead=before), customer, period, self.calendar)
+        return placed(terms, customer, period, self.calendar)
 
     def _served(self, customer: Customer, periods: Iterable[Period]) -> dict[str, list[str]]:
         said: dict[str, list[str]] = {}
@@ -301,7 +308,8 @@ class InvoiceDrafter:
         """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover.
 
         What a month comes to counts in its term, so the later months of a term are priced again, too; and so is a
-        month that began with the sizes of the one before it, if those have changed.
+        month that began with the sizes of the one before it, if those have changed. One of them that another account
+        pays for is not for this invoice to change, and that account's close knows nothing of it: a person must act.
         """
         noted = {Period.parse(text): since for text, since in customer.late_usage.items()}
         waiting = sorted(month for month in noted if month < period)
@@ -316,10 +324,14 @@ class InvoiceDrafter:
             terms = history.known_to(self._terms_of_billed(customer, month, documents))
             known = AsOf(usage_within(self.usage, customer.customer_id, terms.window), watermark)
             adjusted = self._adjusted(customer, known, documents, terms, sizes)
+            if adjusted and not self.pays(month):
+                raise _paid_by_another(month)
             lines += adjusted
             again = history.after(terms) if adjusted else []
             if sizes.changed(month):
                 again.append(period_after(customer.billing_cycles, month))
+            if period in again and not self.pays(period):
+                raise _paid_by_another(period)
             history.add(adjusted, period, terms.currency)
             waiting = sorted({*waiting, *(of for of in again if of < period)})
             if month in noted and not known.left:
@@ -364,3 +376,12 @@ def _with_sections(draft: Draft, found: Sequence[SectionContent]) -> Draft:
 def _is_billed_ahead(customer: Customer, period: Period) -> bool:
     """Whether an invoice may have billed the fees of a period in advance."""
     return bool(customer.fees_ahead) and Period.parse(customer.fees_ahead) >= period
+
+
+def _paid_by_another(month: Period | str) -> ParkCustomerError:
+    return ParkCustomerError(
+        "paid_by_another",
+        f"an earlier month costs something else than was billed (late usage, say), which changes {month}: by a "
+        f"quarterly or yearly amount, or a size that goes on; and another account pays for {month}. Correct the late "
+        "usage to 0, close again, and bill it by hand",
+    )

@@ -1,8 +1,8 @@
 """Whom a payer's invoice covers, and the parts of it: each member is priced by itself, as if it had its own invoice.
 
-A member is priced by its own terms, but with the payer's period, and by what the payer's documents have billed for it:
-the drafter sees the part of them that is the member's. So late usage, limits and replacements need to know nothing of
-groups.
+A member is priced by its own terms, but with the payer's period, and by what documents have billed for it, those of the
+payer and of whoever paid for it before: the drafter sees the part of them that is the member's. So late usage, limits
+and replacements need to know nothing of groups.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from monthclose.domain.accounts.customer import Customer, Profile
-from monthclose.domain.accounts.group import Payers, payer_for, payer_in
+from monthclose.domain.accounts.cycles import period_before
+from monthclose.domain.accounts.group import payer_for
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices.document import made_from
 from monthclose.domain.invoices.draft_content import Draft, SectionContent
+from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.line import LineContent
@@ -33,6 +35,8 @@ class Member(NamedTuple):
     ----------
     tag : str
         What its lines are marked with: the customer's id, empty for the payer itself.
+    payer_id : str
+        The account whose invoice it is.
     account : Customer
         What it is priced as: the payer's account, with the member's id and late usage, and what its own invoices have
         billed in advance.
@@ -40,15 +44,20 @@ class Member(NamedTuple):
         Its own.
     billed_now : bool
         Whether the period is on the invoice; otherwise only late usage of an earlier one is.
-    own_months : mapping
-        What it was billed itself before the payer began to pay: fees in advance, sizes and terms go on from there.
+    whose : Customer
+        The member's account as it is stored: it says who has paid for it, and when.
     """
 
     tag: str
+    payer_id: str
     account: Customer
     profile: Profile
     billed_now: bool
-    own_months: Mapping[Period, CustomerMonth] = {}
+    whose: Customer
+
+    def pays(self, period: Period) -> bool:
+        """Whether the account that is priced pays for a period of the member."""
+        return payer_for(self.whose, period) == ("" if not self.tag else self.payer_id)
 
 
 class Part(NamedTuple):
@@ -96,7 +105,9 @@ def members_of(books: Books, payer: Customer, period: Period) -> Iterator[Member
     """
     own = {of: since for of, since in payer.late_usage.items() if not payer_for(payer, Period.parse(of))}
     alone = replace(payer, children={}, payers=(), late_usage=own)
-    yield Member("", alone, payer.profile, billed_now=not payer_for(payer, period))
+    before = period_before(payer.billing_cycles, period)
+    itself = replace(alone, sized_in=str(before)) if payer_for(payer, before) else alone
+    yield Member("", payer.customer_id, itself, payer.profile, not payer_for(payer, period), payer)
     nothing = replace(alone, receivable_minor=0, credit_minor=0, carried_minor=0, carried_by_class={}, grants=())
     for name in sorted(payer.children):
         child = books.customer(name)
@@ -107,27 +118,13 @@ def members_of(books: Books, payer: Customer, period: Period) -> Iterator[Member
         if billed_now or any(Period.parse(of) < period for of in late):
             _check_currency(child, payer)
             account = replace(nothing, customer_id=name, late_usage=late, fees_ahead=child.fees_ahead)
-            if not _pays(payer, child, period.previous):
-                account = replace(account, sized_in=child.sized_in)
-            yield Member(name, account, child.profile, billed_now, _own_months(books, payer, child))
+            if not _pays(payer, child, before):
+                account = replace(account, sized_in=str(before) if payer_for(child, before) else child.sized_in)
+            yield Member(name, payer.customer_id, account, child.profile, billed_now, child)
 
 
 def _pays(payer: Customer, child: Customer, period: Period) -> bool:
     return payer_for(child, period) == payer.customer_id
-
-
-def _own_months(books: Books, payer: Customer, child: Customer) -> Mapping[Period, CustomerMonth]:
-    """Read the months that a child was billed itself before its payer; most have never been."""
-    if not child.payers[0][0]:
-        return {}
-    months = books.months(child.customer_id)
-    return {of: month for of, month in months.items() if not payer_in(_until(child, payer), of)}
-
-
-def _until(child: Customer, payer: Customer) -> Payers:
-    """Say who has paid for a child up to when a payer first did, as if that one had paid ever since."""
-    first = next(place for place, (_, name) in enumerate(child.payers) if name == payer.customer_id)
-    return child.payers[: first + 1]
 
 
 def _check_currency(child: Customer, payer: Customer) -> None:
@@ -152,6 +149,16 @@ class BilledParts:
     def months(self) -> Mapping[Period, CustomerMonth]:
         """The payer's months."""
         return self.books.months(self.payer_id)
+
+    @cached_property
+    def _others(self) -> dict[str, BilledParts]:
+        return {}
+
+    def of(self, account: str) -> BilledParts:
+        """Say what another account's documents have billed."""
+        if account not in self._others:
+            self._others[account] = BilledParts(self.books, self.documents, account)
+        return self._others[account]
 
     @cached_property
     def _read(self) -> dict[tuple[str, int], tuple[dict[str, Any], dict[str, list[LineContent]]]]:
@@ -188,28 +195,84 @@ class _View:
         return getattr(self._port, name)
 
 
-class _BooksOf(_View):
-    """Books in which a member has the payer's months."""
+class _Billed:
+    """What was billed for a member by whoever has paid for it: of each period, one document that says it all."""
 
-    def __init__(self, books: Books, billed: BilledParts, own: Mapping[Period, CustomerMonth]) -> None:
+    def __init__(self, billed: BilledParts, member: Member) -> None:
+        self._billed, self._tag = billed, member.tag
+        self._whose, self._payer = member.whose, member.payer_id
+        self._together: dict[tuple[str, int], list[tuple[BilledParts, str, DocumentPlace]]] = {}
+
+    @cached_property
+    def months(self) -> Mapping[Period, CustomerMonth]:
+        """Its months: parked are those that wait for who pays for them."""
+        accounts = {self._payer: self._billed, **{name: self._billed.of(name) for name in self._others()}}
+        if len(accounts) == 1:
+            return self._billed.months
+        periods = sorted({of for account in accounts.values() for of in account.months})
+        return {of: self._month(of, accounts) for of in periods}
+
+    def _others(self) -> list[str]:
+        """Name who else has paid for it; itself, too, if it has not had a payer ever since."""
+        payers, own = self._whose.payers, self._whose.customer_id
+        names = {name or own for _, name in payers} | ({own} if payers and payers[0][0] else set())
+        return sorted(names - {self._payer})
+
+    def _month(self, of: Period, accounts: Mapping[str, BilledParts]) -> CustomerMonth:
+        own = self._whose.customer_id
+        months = {name: month for name, account in accounts.items() if (month := account.months.get(of))}
+        with_one = {name: one for name, month in months.items() if (one := month.invoice or month.carried)}
+        tags = {name: "" if name == own else own for name in with_one}
+        places = [(accounts[name], tags[name], one.document) for name, one in with_one.items()]
+        if places:
+            first = places[0][2]
+            self._together[first.key, first.offset] = places
+        shown = months[next(iter(with_one or months))]
+        paying = months.get(payer_for(self._whose, of) or own, CustomerMonth())
+        return replace(shown, parking=paying.parking)
+
+    def part(self, key: str, offset: int, length: int) -> bytes:
+        """Read what of a document is the member's, and of what others have billed for the same period."""
+        places = self._together.get((key, offset), [])
+        if not places:
+            return self._billed.part(key, offset, length, self._tag)
+        parts = [json.loads(account.part(place.key, place.offset, place.length, tag)) for account, tag, place in places]
+        return json.dumps(_merged(parts)).encode()
+
+
+def _merged(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Put together what several documents of a period have billed; of the sizes, the newest document's count."""
+    found = dict(parts[0])
+    by_time = sorted(parts, key=lambda part: part.get("usage_until", ""))
+    for name in ("sizes", "later_prices"):
+        found[name] = {key: value for part in by_time for key, value in part.get(name, {}).items()}
+    return {
+        **found,
+        "lines": [line for part in parts for line in part["lines"]],
+        "usage_until": by_time[-1].get("usage_until", ""),
+    }
+
+
+class _BooksOf(_View):
+    """Books in which a member has the months of all who have paid for it."""
+
+    def __init__(self, books: Books, billed: _Billed) -> None:
         super().__init__(books)
-        self._billed, self._own = billed, own
+        self._billed = billed
 
     def months(self, _: str) -> Mapping[Period, CustomerMonth]:
-        return dict(sorted({**self._billed.months, **self._own}.items())) if self._own else self._billed.months
+        return self._billed.months
 
 
 class _DocumentsOf(_View):
     """Documents that say only what is a member's."""
 
-    def __init__(self, documents: Documents, billed: BilledParts, member: Member) -> None:
+    def __init__(self, documents: Documents, billed: _Billed) -> None:
         super().__init__(documents)
-        issued = [month.invoice or month.carried for month in member.own_months.values()]
-        self._own = {(one.document.key, one.document.offset) for one in issued if one}
-        self._billed, self._tag = billed, member.tag
+        self._billed = billed
 
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
-        return self._billed.part(key, offset, length, "" if (key, offset) in self._own else self._tag)
+        return self._billed.part(key, offset, length)
 
 
 class _UsageOf(_View):
@@ -226,10 +289,12 @@ class _UsageOf(_View):
 def views(
     books: Books, documents: Documents, usage: UsageStore, billed: BilledParts, member: Member, period: Period
 ) -> dict[str, Any]:
-    """Make the ports by which a member is priced."""
+    """Make the ports by which a member is priced, and say which periods may be billed for it."""
+    together = _Billed(billed, member)
     return {
-        "books": cast("Books", _BooksOf(books, billed, member.own_months)),
-        "documents": cast("Documents", _DocumentsOf(documents, billed, member)),
+        "pays": member.pays,
+        "books": cast("Books", _BooksOf(books, together)),
+        "documents": cast("Documents", _DocumentsOf(documents, together)),
         "usage": usage if member.billed_now else cast("UsageStore", _UsageOf(usage, period)),
     }
 
