@@ -1,6 +1,9 @@
 """Billing days and fees in advance with what else bills: time zones, terms of a quarter, sizes, tax classes."""
 
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.period import Period
@@ -88,6 +91,31 @@ def test_a_minimum_of_a_quarter_from_another_billing_day_is_reached_in_its_third
         close(world, period(text))
     found = [amounts(world, period(text)) for text in ("2026-10-15", "2026-11-15", "2026-12-15")]
     assert found == [[("2026-10-15", 10000)], [("2026-11-15", 10000)], [("2026-12-15", 10000), ("2026-12-15", 60000)]]
+
+
+@pytest.mark.parametrize(
+    ("terms", "last_months"),
+    [
+        ({"commitments": [{"id": "q", "amount": 93}]}, [0, 0]),  # the three fees are 93.00
+        ({"commitments": [{"id": "q", "amount": 100}]}, [700, 700]),
+        ({"limits": [{"id": "q", "maximum": 80}]}, [-1300, -1300]),
+    ],
+)
+def test_every_fee_in_advance_counts_in_the_quarter_that_it_is_for(
+    terms: dict[str, list[dict[str, Any]]], last_months: list[int]
+) -> None:
+    world = world_of_acme()
+    quarterly = {"currency": "USD", "term": "quarter", "calendar": True}
+    with_terms = {section: [entry | quarterly for entry in entries] for section, entries in terms.items()}
+    world.price_books.merge(read_book({"fees": [FEE], **with_terms}))
+    months = [OCTOBER]
+    while len(months) < 6:
+        months.append(months[-1].next)
+    for month in months:
+        close(world, month)
+    billed = [sum(minor for _, minor in amounts(world, month)) for month in months]
+    first, second = last_months
+    assert billed == [6200, 3100, 3100 + first, 3100, 3100, 3100 + second]
 
 
 def test_a_fee_in_advance_keeps_its_tax_class_and_counts_for_a_maximum_of_its_own_month() -> None:

@@ -14,6 +14,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PerUnit, Price, PriceBook
 from monthclose.domain.pricing.book.cell import Cell
 from monthclose.domain.pricing.metering.aggregation import Aggregation
+from monthclose.domain.pricing.reading import read_book
 from tests.unit.invoices.late_usage import amounts, close, lines, load, use
 from tests.unit.invoices.test_late_pricing import a_world, explained, previewed
 from tests.world import OCTOBER, World
@@ -157,6 +158,39 @@ def test_sizes_of_a_first_month_that_was_parked_are_billed_in_the_months_since()
     close(world, DECEMBER)
 
     assert amounts(world, DECEMBER) == [("2026-12", 10 * 744), ("2026-11", 10 * 720)]
+
+
+@pytest.mark.parametrize("nothing", [{"unit_price": 0}, {"free": 100_000}])
+def test_a_size_continues_after_months_that_came_to_nothing(nothing: dict[str, int]) -> None:
+    world = world_of_sizes()
+    price = {"sku": "vm", "currency": "USD", "unit_price": "0.01", "aggregation": "time_weighted", "carry_over": True}
+    world.price_books.merge(read_book({"prices": [price | {"time_unit": "hour"} | nothing]}))
+    size(world, 10, "2026-10-30")
+    for period in (OCTOBER, NOVEMBER):
+        report = close(world, period)
+        assert (report["customers"]["carried"], report["proof"]["ties"]) == (1, True)
+
+    world.price_books.merge(read_book({"prices": [price | {"time_unit": "hour"}]}))
+    close(world, DECEMBER)
+
+    assert amounts(world, DECEMBER) == [("2026-12", 10 * 744)]
+    assert world.customer("acme").carried_minor == 0
+
+
+def test_whose_resource_is_gone_is_billed_on_for_the_rest() -> None:
+    world = world_of_sizes(GB_HOURS, Price.plain("other", "USD", Decimal(1)))
+    size(world, 10, "2026-10-30")
+    size(world, 0, "2026-11-01")
+    for period in (OCTOBER, NOVEMBER, DECEMBER):
+        close(world, period)
+    use(world, "e1", "3", sku="other", time="2027-01-02")
+    size(world, 5, "2027-01-31")
+
+    close(world, JANUARY)
+    close(world, JANUARY.next)
+
+    assert amounts(world, JANUARY) == [("2027-01", 300), ("2027-01", 5 * 24)]
+    assert amounts(world, JANUARY.next) == [("2027-02", 5 * 28 * 24)]
 
 
 def test_an_invoice_that_is_regenerated_passes_on_what_it_ends_with() -> None:

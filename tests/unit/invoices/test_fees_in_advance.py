@@ -103,6 +103,22 @@ def test_late_usage_does_not_bill_a_fee_again_that_was_billed_in_advance() -> No
     assert amounts(world, DECEMBER) == [("2027-01", 3000), ("2026-11", 200)]
 
 
+def test_a_part_of_a_fee_that_was_given_back_is_settled_once_and_for_all() -> None:
+    world = world_with(**{"from": "2026-11-16"})
+    close(world, OCTOBER)
+    change(world, **{"from": "2026-11-21"})
+    close(world, NOVEMBER)
+    for event_id, month in (("n1", DECEMBER), ("n2", DECEMBER.next)):
+        use(world, event_id, "1", time="2026-11-05")
+        close(world, month)
+
+    given_back = lines(world, NOVEMBER)[1]
+    assert (given_back["description"], given_back["from"][:10]) == ("support", "2026-11-16")
+    assert amounts(world, NOVEMBER) == [("2026-11", 1000), ("2026-11", -1500), ("2026-12", 3000)]
+    assert amounts(world, DECEMBER) == [("2027-01", 3000), ("2026-11", 100)]
+    assert amounts(world, DECEMBER.next) == [("2027-02", 3000), ("2026-11", 100)]
+
+
 def test_a_regenerated_invoice_bills_the_same_fees() -> None:
     world = world_with()
     used(world, "n1", "2", time="2026-11-02")

@@ -301,6 +301,21 @@ def test_late_usage_is_taxed_at_the_rate_of_its_class() -> None:
     assert taxes(document) == [("19", 90, 17), ("7", 900, 63)]
 
 
+def test_late_usage_leaves_a_billed_month_in_the_class_that_it_was_billed_in() -> None:
+    world = a_world()
+    use(world, vm="100")
+    close(world)
+    gpu: dict[str, Any] = {"sku": "gpu", "currency": "USD", "unit_price": "1"}
+    world.price_books.merge(read_book({"tax_classes": [{"id": "books", "skus": ["vm", "gpu"]}], "prices": [gpu]}))
+    use(world, vm="3", gpu="10")  # of October; the graphics cards had no price then
+    close(world, NOVEMBER)
+    document = document_of(world, invoice_of(world, NOVEMBER).number)
+    assert [(line.sku, line.tax_class, line.amount_minor) for line in document.lines] == [
+        ("gpu", "books", 1000),
+        ("vm", "", 300),
+    ]
+
+
 def test_usage_that_is_corrected_to_nothing_is_credited_at_the_rate_of_its_class() -> None:
     world = a_world()
     event = {"event_id": "e", "quantity": "50", "sku": "book", "time": "2026-10-05"}

@@ -42,6 +42,14 @@ class InvoicingPolicy:
         minimum = self.minimum_minor.get(draft["currency"], self.minimum_minor.get("default", 0))
         return 0 < carried_minor(draft) < minimum
 
+    def keeps(self, draft: Draft) -> bool:
+        """Whether a draft that is not invoiced is kept all the same, for the months after it.
+
+        Those begin with the sizes that it ends with, even if it comes to nothing.
+        """
+        passes_on = bool(draft.get("sizes") or draft.get("sizes_of"))
+        return self.carries(draft) or (passes_on and not self.invoices(draft))
+
 
 INVOICE_EVERYTHING = InvoicingPolicy()
 """No amount is too small, and what comes to nothing has no invoice."""

@@ -7,11 +7,12 @@ end paid for the month what it costs, once.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
-from monthclose.domain.phrases import ADJUSTED, CARRIED_AMOUNT
+from monthclose.domain.phrases import ADJUSTED, CARRIED_AMOUNT, IN_ADVANCE
 from monthclose.domain.pricing.explanation import MEASURING, Explanation
 from monthclose.domain.pricing.line import BilledDocument, InvoiceLine, LineContent, LineKind
 
@@ -91,17 +92,27 @@ def _difference(like: InvoiceLine, again: InvoiceLine | None, before: Billed | N
 
 
 def line_of(content: LineContent, currency: str) -> InvoiceLine:
-    """Make a line like a stored one, for nothing."""
-    price = content["unit_price"]
+    """Make a line like a stored one, for nothing: what is given back is of the same as what was billed."""
+    price, starts, ends = content["unit_price"], content.get("from"), content.get("until")
     return InvoiceLine(
         sku=content["sku"],
-        description=content["description"],
+        description=_own_description(content),
         unit=content["unit"],
         quantity=Decimal(0),
         unit_price=None if price is None else Decimal(price),
         amount=Money(0, currency),
         model=content["model"],
         resource=content.get("resource", ""),
+        starts=datetime.fromisoformat(starts) if starts else None,
+        ends=datetime.fromisoformat(ends) if ends else None,
         attributes=tuple(sorted(content.get("attributes", {}).items())),
         tax_class=content.get("tax_class", ""),
     )
+
+
+def _own_description(content: LineContent) -> str:
+    """Say what a line is of, whether it was billed in advance or as an adjustment."""
+    description, period = content["description"], content.get("period", "")
+    for phrase in (ADJUSTED, IN_ADVANCE):
+        description = description.removesuffix(phrase.format(description="", period=period))
+    return description

@@ -154,7 +154,7 @@ def parked(customer_id: str, reason: str, detail: str = "", currency: str = "") 
 def _outcome(draft: Draft, policy: InvoicingPolicy) -> Outcome:
     if policy.invoices(draft):
         return Outcome.INVOICED
-    return Outcome.CARRIED if policy.carries(draft) else Outcome.NOTHING
+    return Outcome.CARRIED if policy.keeps(draft) else Outcome.NOTHING
 
 
 def _entries(draft: Draft) -> Iterator[tuple[str, int]]:

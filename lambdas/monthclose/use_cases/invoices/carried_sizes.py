@@ -1,8 +1,8 @@
 """The sizes that a customer's months begin with: read from the documents of the months before, and kept in new ones.
 
 A customer without such sizes costs no request more. One with them costs two, for the document of the month that
-`Customer.sized_in` names; and the usage of the months since, if those had no document (they came to nothing, or were
-parked).
+`Customer.sized_in` names; and the usage of the months since, if those had no document (they were parked). A month with
+sizes that comes to nothing has one, too.
 """
 
 from collections import deque
@@ -91,10 +91,12 @@ class CarriedSizes:
         if not self.again and newest is None:
             return {}
         if not self.again and newest and newest <= month:  # no later document can say more
-            documents = self.documents([self.history.months[newest]])
-            return self._followed(_sizes_in(documents, newest) or {}, newest, month, terms)
-        since, said = self._last_said(month)
-        return self._followed(said, since, month, terms)
+            record = self.history.months.get(newest)
+            said = _sizes_in(self.documents([record]), newest) if record else None
+            since, found = self._last_said(newest) if said is None else (newest, said)
+        else:
+            since, found = self._last_said(month)
+        return self._followed(found, since, month, terms)
 
     def _last_said(self, month: Period) -> tuple[Period, Sizes]:
         """Find the last month up to one whose sizes documents say."""

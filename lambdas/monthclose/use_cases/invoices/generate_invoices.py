@@ -73,7 +73,7 @@ class _Portion:
     seen: dict[str, _Seen] = field(default_factory=dict)
     drafts: list[Draft] = field(default_factory=list)
     small: list[Draft] = field(default_factory=list)
-    """Drafts too small to invoice."""
+    """Drafts too small to invoice, or for nothing but with sizes that the next month begins with."""
     size: int = 0
     """Bytes of all their documents."""
     held: int = 0
@@ -202,7 +202,7 @@ class InvoiceGenerator:
         draft, seen = found.draft, _Seen(found.customer, found.month)
         if self.policy.invoices(draft):
             portion.drafts.append(draft)
-        elif self.policy.carries(draft):
+        elif self.policy.keeps(draft):
             portion.small.append(draft)
         else:
             return self._commit_nothing(draft, seen)

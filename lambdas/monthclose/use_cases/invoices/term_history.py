@@ -1,7 +1,8 @@
 """What the earlier months of a customer's terms have billed, read from their documents when it counts.
 
 Only a customer who has a maximum or minimum by quarter or year has such terms. They cost one query for the customer's
-months, and a read for each document of the term: at most eleven in a month's close, one after the other in memory.
+months, and a read for each document of the term: at most eleven in a month's close, or twelve with fees in advance, one
+after the other in memory.
 """
 
 import json
@@ -11,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.accounts.cycles import period_after
+from monthclose.domain.accounts.cycles import period_after, period_before
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -37,13 +38,15 @@ class TermHistory:
     def known_to(self, terms: Terms) -> Terms:
         """Give terms what the months before theirs have billed, as far as it counts for them.
 
-        Documents of later months are read, too: they have adjusted those before.
+        Documents of later months are read, too: they have adjusted those before. So is that of the month before the
+        first one, if it may have billed the first one's fees in advance.
         """
-        first = terms.reaches_back_to
-        if first is None or (first == terms.period and len(self._customer.billing_cycles) == 1):
+        first, cycles = terms.reaches_back_to, self._customer.billing_cycles
+        if first is None or (first == terms.period and len(cycles) == 1):
             return terms
+        since = period_before(cycles, first) if self._customer.fees_ahead else first
         for period, month in self.months.items():
-            if first.calendar_month <= period and period not in self._read:
+            if since.calendar_month <= period and period not in self._read:
                 self._read.add(period)
                 self._add_document(month)
         return replace(terms, earlier=self._earlier[terms.currency])

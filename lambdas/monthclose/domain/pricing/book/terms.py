@@ -130,16 +130,27 @@ class Terms:
     def tax_class(self, price: Price) -> str:
         """Find the tax class of what a price is for; empty if it has none.
 
-        That of the price; or, of a customer's own price, that of the general one at that time; or that of the SKU.
+        That of the price; or, of a customer's own price, that of the general one at that time; or that of the SKU. The
+        book that the price is from says so: a class that came later does not move what was billed.
         """
-        books = (self.book, *self.later)
-        if price.tax_class or not any(book.has_tax_classes for book in books):
+        book = self._book_of(price) if self.later else self.book
+        if price.tax_class or not book.has_tax_classes:
             return price.tax_class
-        general = self._within(self.book, price.sku, "") if price.customer else []
+        general = self._within(book, price.sku, "") if price.customer else []
         holding = [one for one in general if one.valid.holds_at(price.valid.start)]
         alike = [one for one in holding if one.cell == price.cell] or holding
         found = alike[0].tax_class if len({one.tax_class for one in alike}) == 1 else ""
-        return found or next((name for book in books if (name := book.class_by_sku.get(price.sku))), "")
+        return found or book.class_by_sku.get(price.sku, "")
+
+    def _book_of(self, price: Price) -> PriceBook:
+        """Find the first book that has a price for the time that it holds here."""
+
+        def is_from(entry: Price) -> bool:
+            return overlap(entry.valid, price.valid) == price.valid and replace(entry, valid=price.valid) == price
+
+        identity = (price.sku, self.currency, price.customer)
+        having = (book for book in (self.book, *self.later) if any(map(is_from, book.by_identity.get(identity, ()))))
+        return next(having, self.book)
 
     def tax_classes(self, sku: str) -> set[str]:
         """Find the tax classes that a SKU has in the month: usually one, "" if that is none."""
