@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.period import Period
+from monthclose.domain.period import LAST, Period, read_billing_day
 from tests.unit.any import any_period
 
 
@@ -54,3 +54,14 @@ def test_a_local_time_belongs_to_the_month_it_has_in_utc() -> None:
     tokyo = timezone(timedelta(hours=9))
     assert Period.of(datetime(2026, 11, 1, 8, 59, tzinfo=tokyo)) == Period(2026, 10)
     assert Period.of(datetime(2026, 11, 1, 9, 0, tzinfo=tokyo)) == Period(2026, 11)
+
+
+@pytest.mark.parametrize(("said", "day"), [("1", 1), (" 28 ", 28), ("07", 7), (15, 15), ("Last", LAST)])
+def test_a_billing_day_is_read_from_what_files_and_settings_say(said: object, day: int) -> None:
+    assert read_billing_day(said) == day
+
+
+@pytest.mark.parametrize("said", ["", "0", "29", "001", "0010", "1500", "-1", "1.5", "²", "\u0661", "first"])
+def test_another_billing_day_is_a_mistake(said: str) -> None:
+    with pytest.raises(UserMistakeError, match="neither a day from 1 to 28 nor last"):
+        read_billing_day(said)

@@ -124,9 +124,9 @@ def read_billing_day(said: object) -> int:
     text = str(said).strip().lower()
     if text == "last":
         return LAST
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:3]) <= MOST_DAYS:
+    if len(text) > 2 or not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
         raise UserMistakeError(f"billing_day is neither a day from 1 to {MOST_DAYS} nor last")
-    return int(text[:3])
+    return int(text)
 
 
 def billing_day_text(day: int) -> str:

@@ -208,6 +208,26 @@ def test_a_zone_that_was_changed_in_the_settings_must_say_until_when_the_old_one
     assert '"earlier_time_zones": [{"time_zone": "UTC", "until": "2026-11-01"}]' in str(raised.value)
 
 
+def test_a_zone_that_was_changed_in_the_settings_is_noticed_by_a_close_of_another_billing_day() -> None:
+    world = world_in(BillingCalendar(), acme="")
+    close(world, OCTOBER)
+    moved = World(
+        calendar=BERLIN,
+        clock=world.clock,
+        books=world.books,
+        closes=world.closes,
+        usage=world.usage,
+        billing_days=(1, 15),
+    )
+    moved.clock.now = datetime(2026, 12, 1, tzinfo=UTC)
+    until = '"until": "2026-11-01"}'
+
+    for period in ("2026-10-15", "2026-11"):  # a customer whose billing day has changed begins either with 1 November
+        with pytest.raises(UserMistakeError, match="2026-10 was closed by the time zone UTC") as raised:
+            moved.open(Period.parse(period))
+        assert until in str(raised.value)
+
+
 def test_with_the_old_zone_in_the_settings_no_hour_is_billed_twice_or_left_out() -> None:
     world = world_in(BillingCalendar(), acme="")
     use(world, "acme", "october", "1", "2026-10-31T23:30:00Z")

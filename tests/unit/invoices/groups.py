@@ -45,8 +45,10 @@ def imported(world: World, *rows: dict[str, str]) -> tuple[Tally, dict[str, str]
         regrouper=world.use_cases.regrouper,
         check_tax_id=check_tax_id,
         taxes=NoTaxTable(),
-        today=world.clock().date(),
+        today=world.calendar.day(world.clock()),
         reject=reject,
+        billing_days=(1, 15),
+        time_zones=("Asia/Tokyo",),
     )
     return tally, rejected
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
+from monthclose.domain import calendar
+from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
@@ -30,6 +32,15 @@ _KEPT = timedelta(days=800)
 _ALIKE = ("currency", "billing_day", "time_zone")
 """What a payer's invoice has for all whose usage is on it."""
 ITSELF = "payer is the customer itself"
+NOT_YET = (
+    "was not when the present period began: import it without a payer, and the payer in the first whole period with it"
+)
+"""Why a customer cannot join a payer whose billing day or time zone it has only just got."""
+HAS_CHILDREN = (
+    "billing_day and time_zone of a customer who pays for others cannot change: "
+    "take those out of the group a day before"
+)
+LEAVING = "time_zone cannot change on the day that the customer leaves its payer: import it again tomorrow"
 _EARLIEST_ZONE = timedelta(hours=14)
 """How long before midnight UTC a day ends in the first time zone."""
 
@@ -79,8 +90,22 @@ def present_children(customer: Customer) -> list[str]:
     return sorted(child for child, left in customer.children.items() if not left)
 
 
-def check_child(child: Customer | None, customer_id: str, profile: Profile, payer: Customer) -> None:
+def with_periods(customer: Customer, profile: Profile, today: date) -> Customer:
+    """Keep a billing day and a time zone for the time that they count for, as a profile changes them."""
+    before = customer.profile
+    if profile.billing_day != before.billing_day:
+        customer = replace(customer, cycles=cycles.changed(customer.billing_cycles, profile.billing_day, today))
+    if profile.time_zone != before.time_zone:
+        zones = calendar.changed(customer.zones, before.time_zone, profile.time_zone, today)
+        customer = replace(customer, zones=zones)
+    return customer
+
+
+def check_child(child: Customer | None, customer_id: str, profile: Profile, payer: Customer, today: date) -> None:
     """Check that one customer may pay for another.
+
+    A payer's invoice bills everybody on it for the payer's period. So the period that runs must be the same for both,
+    from its first second, and so must be all that come: else the child would be billed twice for some days, or never.
 
     Parameters
     ----------
@@ -103,6 +128,50 @@ def check_child(child: Customer | None, customer_id: str, profile: Profile, paye
     for name in _ALIKE:
         if getattr(profile, name) != getattr(payer.profile, name):
             raise UserMistakeError(f"{name} is not that of the payer")
+    if child:
+        moved = with_periods(child, profile, today)
+        for name, ahead in (("billing_day", _cycles_ahead), ("time_zone", _zones_ahead)):
+            if ahead(moved, today) != ahead(payer, today):
+                raise UserMistakeError(f"{name} is that of the payer, but {NOT_YET}")
+
+
+def check_own_periods(customer: Customer, after: Customer, today: date, now: datetime) -> None:
+    """Check that a change of billing day or time zone concerns no period in which one customer pays for another.
+
+    Parameters
+    ----------
+    after : Customer
+        As the account would be.
+
+    Raises
+    ------
+    UserMistakeError
+        Why not, in words that are the same from row to row.
+    """
+    old, new = customer.profile, after.profile
+    if (old.billing_day, old.time_zone) == (new.billing_day, new.time_zone):
+        return
+    lately = (now - datetime.fromisoformat(left) < timedelta(days=1) for left in customer.children.values() if left)
+    if present_children(customer) or any(lately):
+        raise UserMistakeError(HAS_CHILDREN)
+    running = cycles.period_on(after.billing_cycles, today)
+    if old.time_zone != new.time_zone and payer_for(after, running) != present_payer(after):
+        raise UserMistakeError(LEAVING)
+
+
+def _cycles_ahead(customer: Customer, today: date) -> object:
+    """Say which days the running period has, and what comes after it."""
+    theirs = customer.billing_cycles
+    running = cycles.period_on(theirs, today)
+    return running, cycles.days_of(theirs, running), [cycle for cycle in theirs if not cycle.begun(today)]
+
+
+def _zones_ahead(customer: Customer, today: date) -> object:
+    """Say by which zone the running period began, and what comes after that."""
+    running = cycles.days_of(customer.billing_cycles, cycles.period_on(customer.billing_cycles, today))
+    first = running.first if running else today
+    begun = [own.zone for own in customer.billing_zones if own.since is None or own.since <= first]
+    return begun[-1:] or [""], [own for own in customer.billing_zones if own.since and own.since > first]
 
 
 def with_children(payer: Customer, joining: Mapping[str, str], at: datetime) -> Customer:

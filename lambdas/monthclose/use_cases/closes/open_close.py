@@ -47,14 +47,14 @@ def open_close(
     ------
     UserMistakeError
         The period isn't over yet; or it was never closed, and only some customers are to be closed; or the settings say
-        another time zone than it was closed by, or than the period before has ended by.
+        another time zone than it was closed by, or than a period before or within it has ended by.
     ConflictError
         Another execution opened the period at the same moment; try again.
     """
     now = clock()
     calendar.require_over(period, now)
     close = closes.get(period)
-    _check_time_zone(period, close, closes, calendar)
+    _check_time_zone(period, closes, calendar)
     if only and (close is None or not close.round or close.status is CloseStatus.WAITING_FOR_APPROVAL):
         raise UserMistakeError(
             f"nobody has been charged for {period} yet: close it before some of its customers are closed again"
@@ -82,19 +82,22 @@ def open_close(
     return Opened(period, "opened", closes.put(close).run)
 
 
-def _check_time_zone(period: Period, close: Close | None, closes: Closes, calendar: BillingCalendar) -> None:
+def _check_time_zone(period: Period, closes: Closes, calendar: BillingCalendar) -> None:
     """Check that the settings end a period when its close did, and begin it when the one before has ended.
 
-    Otherwise hours would be billed twice, or left out.
+    Otherwise hours would be billed twice, or left out. The one before may have another billing day, of a customer whose
+    day has changed: it ended within this period.
     """
-    for before in (close, closes.get(period.previous)):
-        if before and before.time_zone != calendar.zone_on(before.period.end_day):
-            day = before.period.end_day
-            raise UserMistakeError(
-                f"{before.period} was closed by the time zone {before.time_zone}, and the settings say "
-                f"{calendar.zone_on(day)}\nadd that to cdk.json, and deploy: "
-                f'"earlier_time_zones": [{{"time_zone": "{before.time_zone}", "until": "{day}"}}]'
-            )
+    ended = (close for close in closes.all() if close.period.end_day >= period.first_day)
+    other = [close for close in ended if close.time_zone != calendar.zone_on(close.period.end_day)]
+    if other:
+        before = max(other, key=lambda close: close.period.end_day)
+        day = before.period.end_day
+        raise UserMistakeError(
+            f"{before.period} was closed by the time zone {before.time_zone}, and the settings say "
+            f"{calendar.zone_on(day)}\nadd that to cdk.json, and deploy: "
+            f'"earlier_time_zones": [{{"time_zone": "{before.time_zone}", "until": "{day}"}}]'
+        )
 
 
 def _ended(pauses: tuple[Pause, ...], completed_at: datetime) -> tuple[Pause, ...]:

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
-from monthclose.domain import calendar
-from monthclose.domain.accounts import cycles
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.group import (
     ITSELF,
     check_child,
+    check_own_periods,
     paid_by,
     present_children,
     present_payer,
     with_children,
+    with_periods,
 )
 from monthclose.domain.errors import UserMistakeError
 from monthclose.ports import Books, Clock, CustomerDirectory
@@ -55,14 +55,14 @@ class Regrouper:
         faults: dict[str, str] = {}
         for payer, theirs in sorted(by_payer.items()):
             if payer:
-                faults |= retry_conflicts(partial(self._let_pay, payer, theirs))
+                faults |= retry_conflicts(partial(self._let_pay, payer, theirs, today))
             for customer_id, profile in theirs.items():
                 if customer_id not in faults and (fault := self._store(customer_id, profile, today)):
                     faults[customer_id] = fault
         self.directory.put_profiles((name, one) for name, one in profiles.items() if name not in faults)  # the register
         return faults
 
-    def _let_pay(self, payer_id: str, profiles: Mapping[str, Profile]) -> dict[str, str]:
+    def _let_pay(self, payer_id: str, profiles: Mapping[str, Profile], today: date) -> dict[str, str]:
         """List customers in their payer's account; returns whom it cannot pay for, and why."""
         payer = self.books.customer(payer_id)
         if payer is None:
@@ -70,7 +70,7 @@ class Regrouper:
         accounts, faults = self.directory.accounts(profiles), dict[str, str]()
         for customer_id, profile in profiles.items():
             try:
-                check_child(accounts.get(customer_id), customer_id, profile, payer)
+                check_child(accounts.get(customer_id), customer_id, profile, payer, today)
             except UserMistakeError as error:
                 faults[customer_id] = str(error)
         new = {name: "" for name in profiles.keys() - faults if payer.children.get(name) != ""}
@@ -96,27 +96,26 @@ class Regrouper:
             self.books.commit(with_children(payer, {customer_id: now.isoformat()}, now))
 
     def _commit(self, customer_id: str, profile: Profile, today: date) -> str:
-        """Store a profile together with who pays; a new customer has had the payer ever since."""
+        """Store a profile together with who pays; a new customer has had the payer ever since, and their periods."""
         customer = self.books.customer(customer_id)
         if customer is None:
-            payers = (("", profile.payer),) if profile.payer else ()
-            self.books.commit(Customer(customer_id, profile, payers=payers))
+            self.books.commit(self._new(customer_id, profile))
             return ""
         if profile.payer and present_children(customer):
             return _PAYS  # somebody has joined them just now
-        after = replace(_with_periods(customer, profile, today), profile=profile)
+        after, now = replace(with_periods(customer, profile, today), profile=profile), self.clock()
         if present_payer(customer) != profile.payer:
-            after = paid_by(after, profile.payer, self.clock())
+            after = paid_by(after, profile.payer, now)
+        try:
+            check_own_periods(customer, after, today, now)
+        except UserMistakeError as error:
+            return str(error)
         self.books.commit(after)
         return ""
 
-
-def _with_periods(customer: Customer, profile: Profile, today: date) -> Customer:
-    """Keep a billing day and a time zone for the time that they count for."""
-    before = customer.profile
-    if profile.billing_day != before.billing_day:
-        customer = replace(customer, cycles=cycles.changed(customer.billing_cycles, profile.billing_day, today))
-    if profile.time_zone != before.time_zone:
-        zones = calendar.changed(customer.zones, before.time_zone, profile.time_zone, today)
-        customer = replace(customer, zones=zones)
-    return customer
+    def _new(self, customer_id: str, profile: Profile) -> Customer:
+        payer = self.books.customer(profile.payer) if profile.payer else None
+        if payer is None:
+            return Customer(customer_id, profile)
+        payers = (("", profile.payer),)
+        return Customer(customer_id, profile, payers=payers, cycles=payer.cycles, zones=payer.zones)
