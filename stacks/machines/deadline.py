@@ -7,15 +7,17 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from monthclose.domain.period import billing_day_text
 from stacks.config import Config
-from stacks.machines.monthly import daily, monthly
+from stacks.machines.monthly import monthly
 from stacks.machines.state_machine import allow, definition_of, started, state_machine
 
 
 class DeadlineWatch(Construct):
-    """A rule at the deadline starts a small state machine, which fails if a close is still running.
+    """A rule at the deadline of each billing day starts a small state machine, which fails if a close is still running.
 
-    CloudWatch alone cannot tell: Step Functions publishes an execution's duration only when it has ended.
+    CloudWatch alone cannot tell: Step Functions publishes an execution's duration only when it has ended. On other days
+    it is not asked: whatever somebody runs then has no deadline.
 
     Attributes
     ----------
@@ -41,6 +43,8 @@ class DeadlineWatch(Construct):
             config=config,
         )
         allow(self.machine, "states:ListExecutions", [watched.state_machine_arn])
-        after = config.calendar.latest_over + timedelta(hours=config.deadline_hours)
-        schedule = monthly(after) if config.billing_days == (1,) else daily(after)
-        events.Rule(self, "AtTheDeadline", schedule=schedule, targets=[started(self.machine, missed_starts)])
+        hours = timedelta(hours=config.deadline_hours)
+        for day in config.billing_days:
+            named = "AtTheDeadline" if day == 1 else f"AtTheDeadlineOn{billing_day_text(day).title()}"
+            schedule = monthly(config.calendar.closes_after(day) + hours, day)
+            events.Rule(self, named, schedule=schedule, targets=[started(self.machine, missed_starts)])

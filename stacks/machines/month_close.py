@@ -30,7 +30,7 @@ class MonthClose(MapMachine):
         for day in config.billing_days:
             text = billing_day_text(day)
             named = "EveryMonth" if day == 1 else f"EveryMonthOn{text.title()}"
-            schedule = monthly(config.calendar.latest_over, day)
+            schedule = monthly(config.calendar.closes_after(day), day)
             request = {"source": "aws.events", "resources": [f"rule/{named}"], "billing_day": text}
             what = None if day == 1 else events.RuleTargetInput.from_object(request)
             events.Rule(self, named, schedule=schedule, targets=[started(self.machine, missed_starts, what)])

@@ -19,20 +19,11 @@ def monthly(after: timedelta, day: int = 1) -> events.Schedule:
     Parameters
     ----------
     after : timedelta
-        At least a day less than nothing: east of UTC, midnight comes before UTC's.
+        At least a day less than nothing: east of UTC, midnight comes before UTC's. For `LAST`, no less than nothing.
     day : int
         1 to 28, or `LAST`.
     """
     days, minutes = divmod(int(after.total_seconds()) // 60, _MINUTES_A_DAY)
-    if day == LAST:
-        on, minutes = "L", minutes if days >= 0 else 0
-    else:
-        on = str(day + days) if day + days else "L"
+    on = (0 if day == LAST else day) + days
     hour, minute = divmod(minutes, 60)
-    return events.Schedule.cron(minute=str(minute), hour=str(hour), day=on)
-
-
-def daily(after: timedelta) -> events.Schedule:
-    """Make the schedule of a time after each midnight (UTC)."""
-    hour, minute = divmod(int(after.total_seconds()) // 60 % _MINUTES_A_DAY, 60)
-    return events.Schedule.cron(minute=str(minute), hour=str(hour))
+    return events.Schedule.cron(minute=str(minute), hour=str(hour), day=str(on) if on else "L")

@@ -13,7 +13,7 @@ from monthclose.domain.accounts.customer import SELDOM, Customer, Profile
 from monthclose.domain.accounts.cycles import Cycle
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
-from monthclose.domain.calendar import changed
+from monthclose.domain.calendar import ZoneSince, changed
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -193,6 +193,9 @@ def test_another_time_zone_is_left_to_the_account_that_must_keep_the_one_before(
     assert billed["acme"] == Billed(PROFILE, (), ())
     assert billed["tokyo"] == Billed(replace(berlin, name="New"), (), zones)
     assert billed["tokyo"].billing_zones == zones
+    world.directory.put_profiles([("new", tokyo)])
+    scanned = {one.customer_id: one.zones for one in world.directory.scan()}
+    assert scanned == {"acme": (), "tokyo": zones, "new": (ZoneSince("Asia/Tokyo"),)}
 
 
 def test_an_entry_keeps_the_company_s_day_of_its_booking(world: AnyWorld) -> None:

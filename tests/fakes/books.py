@@ -222,8 +222,9 @@ class FakeDirectory:
         for record in customers[ids.index(after) + 1 if after else 0 :]:
             profile = record.profile
             expected, cycles = record.last_invoiced_minor, record.billing_cycles
-            payers = payers_now(record)
-            yield Planned(record.customer_id, profile.payment_provider, expected, profile.currency, cycles, payers)
+            payers, zones = payers_now(record), record.billing_zones
+            provider = profile.payment_provider
+            yield Planned(record.customer_id, provider, expected, profile.currency, cycles, payers, zones)
 
     def scan_accounts(self, after: str = "") -> Iterator[Customer]:
         for planned in self.scan(after):

@@ -3,12 +3,14 @@
 import json
 import re
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import LAST
 from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.names import Env
 from monthclose.settings import Settings
@@ -263,6 +265,22 @@ def test_a_close_starts_when_the_month_has_ended_everywhere_in_summer_and_in_win
 ) -> None:
     calendar = parse({"time_zone": zone, "customer_time_zones": customers}).calendar
     assert monthly(calendar.latest_over).expression_string == close
+
+
+@pytest.mark.parametrize(
+    ("zone", "close", "deadline"),
+    [
+        ("UTC", "cron(0 0 L * ? *)", "cron(0 23 L * ? *)"),
+        ("Asia/Tokyo", "cron(0 0 L * ? *)", "cron(0 23 L * ? *)"),  # no rule can name the day before the last
+        ("America/Los_Angeles", "cron(0 8 L * ? *)", "cron(0 7 1 * ? *)"),
+    ],
+)
+def test_the_close_of_the_last_day_starts_on_it_and_its_deadline_counts_from_there(
+    zone: str, close: str, deadline: str
+) -> None:
+    after = parse({"time_zone": zone}).calendar.closes_after(LAST)
+    assert monthly(after, LAST).expression_string == close
+    assert monthly(after + timedelta(hours=23), LAST).expression_string == deadline
 
 
 def test_the_gates_rules_are_the_ones_the_functions_read(aws: Synthesized) -> None:

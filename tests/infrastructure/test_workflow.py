@@ -131,9 +131,15 @@ def test_each_billing_day_has_a_close_of_its_own(named: Synthesized) -> None:
     assert "Input" not in rules["cron(0 0 1 * ? *)"]["Targets"][0], "the calendar month's is started as ever"
 
 
-def test_with_several_billing_days_a_late_close_is_checked_for_every_day(named: Synthesized) -> None:
-    [target] = _scheduled(named)["cron(0 8 * * ? *)"]["Targets"]
-    assert "Is it late?" in _started_by(named, target)["DefinitionString"]
+def test_a_late_close_is_checked_for_on_each_billing_day_and_on_no_other(named: Synthesized) -> None:
+    rules = _scheduled(named)
+    watched = {
+        schedule
+        for schedule, rule in rules.items()
+        for target in rule["Targets"]
+        if "Is it late?" in _started_by(named, target).get("DefinitionString", "")
+    }
+    assert watched == {"cron(0 8 1 * ? *)", "cron(0 8 15 * ? *)", "cron(0 8 L * ? *)"}
 
 
 def test_the_collections_start_every_day(synthesized: Synthesized) -> None:

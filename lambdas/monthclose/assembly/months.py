@@ -420,7 +420,8 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.closes.choose_retried import RetryChooser
 
         ports = self.ports
-        return RetryChooser(ports.directory, ports.documents, ports.usage, self.customer_lister)
+        calendar = ports.settings.calendar
+        return RetryChooser(ports.directory, ports.documents, ports.usage, self.customer_lister, calendar)
 
     def note_stop(self, period: Period, reason: str, by: str) -> None:
         """Record that a person stopped a close, and why; see `note_stop`."""

@@ -17,10 +17,10 @@ class Span(NamedTuple):
     end: datetime
 
 
-def span_of(cycles: Cycles, period: Period, calendar: BillingCalendar) -> Span | None:
+def span_of(cycles: Cycles, period: Period, calendar: BillingCalendar, zones: Zones = ()) -> Span | None:
     """Say what of a period is billed with it; None if the customer has no such period."""
     days = days_of(cycles, period)
-    return Span(calendar.midnight(days.first), calendar.midnight(days.end)) if days else None
+    return Span(calendar.midnight(days.first, zones), calendar.midnight(days.end, zones)) if days else None
 
 
 def period_at(cycles: Cycles, time: datetime, calendar: BillingCalendar = IN_UTC, zones: Zones = ()) -> Period:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.period import Period, day_in_words
+from monthclose.domain.period import LAST, Period, day_in_words
 
 PLAIN = "UTC"
 """The zone that everything goes by unless a setting says otherwise."""
@@ -138,9 +138,16 @@ class BillingCalendar:
         days = [date(2028, 1, 1) + number * _DAY for number in range(366)]
         return max(midnight(day, zone) - midnight(day, PLAIN) for zone in zones for day in days)
 
+    def closes_after(self, billing_day: int) -> timedelta:
+        """How long after UTC's midnight a billing day's close starts by itself, throughout the year.
+
+        Never before it on the last day of a month: a rule has no name for the day before that.
+        """
+        return max(self.latest_over, _NONE) if billing_day == LAST else self.latest_over
+
     def starts_closing(self, period: Period) -> datetime:
-        """When the close of a period starts by itself: at the same time (UTC) throughout the year."""
-        return midnight(period.end_day, PLAIN) + self.latest_over
+        """When the close of a period starts by itself."""
+        return midnight(period.end_day, PLAIN) + self.closes_after(period.day)
 
     def last_over(self, now: datetime, billing_day: int = 1) -> Period:
         """The latest period with a billing day that is over for every customer."""

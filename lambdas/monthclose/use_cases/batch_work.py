@@ -88,9 +88,16 @@ _RECENT = 3
 
 
 def recent_closes(closes: Closes) -> list[Close]:
-    """Find the closes that ended last and are not running again, the latest first."""
-    ended = [close for close in closes.all() if close.completed_at and close.status is not CloseStatus.RUNNING]
-    return sorted(ended, key=lambda close: str(close.completed_at), reverse=True)[:_RECENT]
+    """Find the closes that ended last and are not running again, the latest first.
+
+    Those of calendar months count apart from the others, however many billing days there are: their report packs have
+    the whole company, and are made again until their journals are final.
+    """
+    found = [close for close in closes.all() if close.completed_at and close.status is not CloseStatus.RUNNING]
+    ended = sorted(found, key=lambda close: str(close.completed_at), reverse=True)
+    months = [close for close in ended if close.period.day == 1][:_RECENT]
+    others = [close for close in ended if close.period.day != 1][:_RECENT]
+    return [close for close in ended if close in months or close in others]
 
 
 def providers_of(closes: Closes, close: Close) -> set[str]:

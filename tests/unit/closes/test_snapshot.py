@@ -4,16 +4,18 @@ import json
 import tracemalloc
 from collections import deque
 from collections.abc import Generator, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monthclose.domain.accounts.cycles import cycles_for
 from monthclose.domain.closes.batching import Planned
 from monthclose.domain.closes.close import Batch, Close, CloseStatus
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
 from monthclose.use_cases.closes.registered_scan import Registered
 from monthclose.use_cases.closes.snapshot import read_batches, write_batches
 from monthclose.use_cases.closes.take_snapshot import Scan, Snapshot, SnapshotTaker
@@ -64,6 +66,22 @@ def test_a_snapshot_taken_in_parts_and_calls_is_the_one_taken_at_once(
 ) -> None:
     batches = taken(customers, part=part, limit=limit, always_out_of_time=interrupted)
     assert batches == cut_into_batches(customers, limit)
+
+
+@given(st.lists(st.booleans(), max_size=60), st.integers(1, 12))
+def test_a_billing_days_scan_stops_in_time_however_few_of_the_customers_it_bills(due: list[bool], part: int) -> None:
+    close, documents = replace(CLOSE, period=Period.parse("2026-10-15")), FakeDocuments()
+    customers = [
+        Planned(f"{n:02}", "stripe", n, cycles=cycles_for(15 if is_due else 1)) for n, is_due in enumerate(due)
+    ]
+    taker = SnapshotTaker(Customers(customers), documents, {}, 400, part)
+    result, calls = taker.take(close, Scan(), lambda: True), 1
+    while isinstance(result, Scan):
+        result, calls = taker.take(close, Scan(**json.loads(json.dumps(asdict(result)))), lambda: True), calls + 1
+
+    assert calls == max(-(-len(due) // part), 1), "each call reads one part of the customers and no more"
+    wanted = [customer for customer, is_due in zip(customers, due, strict=True) if is_due]
+    assert list(read_batches(documents, result.key)) == cut_into_batches(wanted, 400)
 
 
 def test_a_call_that_repeats_one_that_was_killed_lists_nobody_twice() -> None:

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.payments.charging_pause import Pause
-from monthclose.domain.period import Period
+from monthclose.domain.period import LAST, Period
 from tests.world import OCTOBER, World
 
 SEPTEMBER, NOVEMBER = OCTOBER.previous, OCTOBER.next
@@ -48,6 +49,28 @@ def test_each_billing_day_misses_its_own_close() -> None:
     assert world.at(datetime(2026, 11, 15, 1, tzinfo=UTC)).use_cases.close_watcher.look().not_closed == 1
     world.close(Period(2026, 10, 15))
     assert world.use_cases.close_watcher.look().not_closed == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "starts"),
+    [
+        ("Asia/Tokyo", datetime(2026, 11, 30, tzinfo=UTC)),  # nine hours late: a rule knows the last day, by UTC, only
+        ("Europe/Berlin", datetime(2026, 11, 30, tzinfo=UTC)),
+        ("America/Los_Angeles", datetime(2026, 11, 30, 8, tzinfo=UTC)),
+    ],
+)
+def test_the_close_of_the_last_day_is_missing_an_hour_after_its_rule_has_started_it(
+    zone: str, starts: datetime
+) -> None:
+    world = World(billing_days=(LAST,), calendar=BillingCalendar(zone))
+    world.add_customer("acme")
+    world.at(datetime(2026, 11, 2, tzinfo=UTC)).close(Period(2026, 9, LAST))
+
+    watcher = world.use_cases.close_watcher
+    world.at(starts + timedelta(minutes=59))
+    assert watcher.look().not_closed == 0
+    world.at(starts + timedelta(hours=1))
+    assert watcher.look().not_closed == 1
 
 
 def test_a_close_that_has_not_ended_is_counted_from_the_start_of_its_last_run() -> None:

@@ -8,7 +8,7 @@ import pytest
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.accounts.posting import posting_day
 from monthclose.domain.money import Money
-from monthclose.domain.pack.pack import Pack
+from monthclose.domain.pack.pack import MadeFor, Pack
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
 from tests.unit.invoices.late_usage import close
@@ -98,3 +98,50 @@ def test_a_pack_of_another_day_has_its_records_and_no_journal(world: World, pack
     names = {file.name for file in packs["2026-10-15"].files}
     assert not {"journal.csv", "journal.beancount"} & names
     assert sorted(row["customer_id"] for row in rows(world, packs["2026-10-15"], "invoices")) == ["mid", "moved"]
+
+
+def test_an_invoice_made_after_a_months_pack_is_in_that_months_journal_once_the_pack_is_made_again() -> None:
+    world = World()
+    world.clock.now = Period(2026, 10).start
+    for name, day in (("monthly", "1"), ("late", "28")):
+        assert bill_on(world, day, customer_id=name) == []
+        used(world, name, "1", time="2026-11-05", customer_id=name)
+    november, december, of_the_28th = period("2026-11"), period("2026-12"), period("2026-10-28")
+    close(world, of_the_28th)
+    assert world.month("late", of_the_28th).parked, "there is no price yet"
+    world.price_books.merge(PriceBook.of([Price.plain("vm", "USD", Decimal(1))]))
+    close(world, november)
+    world.pack(november)
+    planner = world.use_cases.pack_planner
+    assert not planner.is_outdated(november)
+
+    chooser, retried = world.use_cases.retry_chooser, world.closes.get(of_the_28th)
+    assert retried
+    world.close(of_the_28th, "retry", chooser.store(retried, chooser.named(["late"], of_the_28th)))
+
+    assert planner.is_outdated(november), "its journal has one invoice more"
+    first = world.pack(november, MadeFor.CHANGE)
+    assert not planner.is_outdated(november)
+    assert {row["customer_id"] for row in rows(world, first, "journal_entries")} == {"monthly", "late"}
+    closings = rows(world, first, "balances")
+    assert closings
+    close(world, december)
+    openings = {row["account"]: row["opening_minor"] for row in rows(world, world.pack(december), "balances")}
+    for row in closings:
+        closing = int(row["opening_minor"]) + int(row["debit_minor"]) - int(row["credit_minor"])
+        assert int(openings[row["account"]]) == closing
+
+
+def test_a_calendar_months_pack_is_checked_however_many_billing_days_have_been_closed_since() -> None:
+    world = World()
+    world.clock.now = Period(2026, 10).start
+    world.price_books.merge(PriceBook.of([Price.plain("vm", "USD", Decimal(1))]))
+    for name, day in (("monthly", "1"), ("a", "7"), ("b", "15"), ("c", "28"), ("d", "last")):
+        assert bill_on(world, day, customer_id=name) == []
+        used(world, name, "1", time="2026-10-30", customer_id=name)
+    for text in ("2026-10", "2026-10-07", "2026-10-15", "2026-10-28", "2026-10-last"):
+        close(world, period(text))
+
+    opened = world.use_cases.reconcile_opener.open("reconcile-1", compare=True)
+
+    assert [str(one) for one in opened.periods] == ["2026-10-last", "2026-10-28", "2026-10-15", "2026-10"]

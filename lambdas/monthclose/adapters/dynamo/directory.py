@@ -13,7 +13,7 @@ from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer, payers_of, profile, profile_values
 from monthclose.domain.accounts import cycles
-from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.customer import Customer, Profile, zones_for
 from monthclose.domain.calendar import read_zones
 from monthclose.domain.closes.batching import Planned
 from monthclose.errors import ConflictError
@@ -21,7 +21,7 @@ from monthclose.ports import Billed, Owing, Register
 
 _PLANNED = [
     *("customer_id", "payment_provider", "last_invoiced_minor", "currency", "billing_day", "cycles"),
-    *("payers", "late_usage", "carried_minor"),
+    *("payers", "late_usage", "carried_minor", "time_zone", "zones"),
 ]
 _PROFILES_AT_ONCE = 2_000
 """Profiles in one object of the register."""
@@ -68,7 +68,9 @@ class DynamoCustomerDirectory:
                 provider, currency = intern(item.payment_provider), intern(item.currency)  # once, not a million times
                 theirs = cycles.read(item.cycles or []) or cycles.cycles_for(int(item.billing_day or 1))
                 payers = () if item.late_usage or item.carried_minor else payers_of(item)
-                yield Planned(item.customer_id, provider, int(item.last_invoiced_minor), currency, theirs, payers)
+                zones = read_zones(item.zones or []) or zones_for(item.time_zone or "")
+                expected = int(item.last_invoiced_minor)
+                yield Planned(item.customer_id, provider, expected, currency, theirs, payers, zones)
 
     def scan_accounts(self, after: str = "") -> Iterator[Customer]:
         """Scan the table page by page: DynamoDB charges for whole items, whatever is read of them."""

@@ -342,4 +342,9 @@ class Customer:
 
 def billing_zones(profile: Profile, zones: Zones) -> Zones:
     """The time zones that a customer has had, the present one last; empty if it has always been the company's."""
-    return zones or ((ZoneSince(profile.time_zone),) if profile.time_zone else ())
+    return zones or zones_for(profile.time_zone)
+
+
+def zones_for(time_zone: str) -> Zones:
+    """The time zones of somebody who has never had another one; empty for the company's."""
+    return (ZoneSince(time_zone),) if time_zone else ()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from monthclose.domain.accounts.cycles import ON_THE_FIRST, Cycles, days_of
 from monthclose.domain.accounts.group import Payers, payer_in
+from monthclose.domain.calendar import Zones
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.period import Period
 
@@ -33,6 +34,8 @@ class Planned(NamedTuple):
     cycles: Cycles = ON_THE_FIRST
     payers: Payers = ()
     """Who pays for all that they may be billed (see `group.payers_now`)."""
+    zones: Zones = ()
+    """See `Customer.billing_zones`."""
 
     def is_due(self, period: Period) -> bool:
         """Whether a close of the period bills them: no payer's invoice has their usage."""

@@ -3,10 +3,11 @@
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from monthclose.domain.accounts.cycles import days_of
+from monthclose.domain.accounts.group import payer_in
 from monthclose.domain.billing_window import span_of
 from monthclose.domain.calendar import BillingCalendar
 from monthclose.domain.closes.batching import Planned
@@ -58,18 +59,31 @@ class RetryChooser:
         return _bounded((one.customer_id, "") for one in self.lister.list(close, "parked", reason))
 
     def missed(self, close: Close) -> Chosen:
-        """Choose customers who are not in the snapshot and have usage of the month.
+        """Choose customers whom the close bills, who are not in the snapshot, and who have usage of the period.
 
-        Without usage, somebody who became a customer later would pay the month's fees: they are closed by name.
+        Usage of a payer's customers is the payer's. Without usage, somebody who became a customer later would pay the
+        month's fees: they are closed by name.
         """
         known = _Known(
             name for batch in read_batches(self.documents, close.snapshot_key) for name in batch.customer_ids
         )
-        absent = (one for one in self.directory.scan() if one.customer_id not in known)
-        return _bounded((one.customer_id, one.provider) for one in absent if self._has_usage(one, close.period))
+        found = dict[str, Planned]()
+        for one in self.directory.scan():
+            billed = payer_in(one.payers, close.period) or one.customer_id
+            if billed not in known and billed not in found and self._has_usage(one, close.period):
+                found[billed] = one
+                _check_number(found)
+        return self._of_period(found, close.period)
+
+    def _of_period(self, found: Mapping[str, Planned], period: Period) -> Chosen:
+        """Name their providers; leave out a payer whom a close of the period does not bill."""
+        chosen = {name: one.provider for name, one in found.items() if name == one.customer_id}
+        payers = self.directory.billed(found.keys() - chosen.keys())
+        paying = {name: payer for name, payer in payers.items() if days_of(payer.billing_cycles, period)}
+        return Chosen(chosen | {name: payer.profile.payment_provider for name, payer in paying.items()})
 
     def _has_usage(self, one: Planned, period: Period) -> bool:
-        span = span_of(one.cycles, period, self.calendar)
+        span = span_of(one.cycles, period, self.calendar, one.zones)
         used = usage_within(self.usage, one.customer_id, Window(*span)) if span else iter(())
         return next(used, None) is not None
 
@@ -102,9 +116,13 @@ def _hash(customer_id: str) -> int:
 def _bounded(rows: Iterable[tuple[str, str]]) -> Chosen:
     chosen = dict[str, str]()
     for name, provider in rows:
-        if len(chosen) == MOST_RETRIED:
-            raise UserMistakeError(
-                f"these are more than {MOST_RETRIED:,} customers: close the month again, which takes all who are left"
-            )
         chosen[name] = provider
+        _check_number(chosen)
     return Chosen(chosen)
+
+
+def _check_number(chosen: Collection[str]) -> None:
+    if len(chosen) > MOST_RETRIED:
+        raise UserMistakeError(
+            f"these are more than {MOST_RETRIED:,} customers: close the month again, which takes all who are left"
+        )

@@ -61,8 +61,13 @@ class RegisteredScan:
 
 
 def _planned(customer: Customer) -> Planned:
-    profile = customer.profile
-    expected, cycles = customer.last_invoiced_minor, customer.billing_cycles
+    profile, expected, cycles = customer.profile, customer.last_invoiced_minor, customer.billing_cycles
     return Planned(
-        customer.customer_id, profile.payment_provider, expected, profile.currency, cycles, payers_now(customer)
+        customer.customer_id,
+        profile.payment_provider,
+        expected,
+        profile.currency,
+        cycles,
+        payers_now(customer),
+        customer.billing_zones,
     )

@@ -111,19 +111,18 @@ class SnapshotTaker:
         """
         counts, held, folder = Counter(scan.counts), list[Planned](), folder or _folder(close)
         registered = Registered(scan.registered)
-        customers = self.directory.scan(scan.after, registered)
-        for found in customers:
-            customer = _of_close(found, close.period)
-            if customer is None:
-                continue
-            if len(held) == self.part:
-                scan = self._write_part(folder, scan, held, counts)
-                held = []
-                if time_is_up():
-                    customers.close()  # which puts those read last into the register
-                    return replace(scan, registered=registered.everybody)
-            held.append(customer)
-            counts[customer.provider] += 1
+        customers, before = self.directory.scan(scan.after, registered), scan.after
+        for seen, found in enumerate(customers):
+            late = seen and seen % self.part == 0 and time_is_up()  # asked also where few of those seen are due
+            if held and (late or len(held) == self.part):
+                scan, held = self._write_part(folder, scan, held, counts), []
+            if late:
+                customers.close()  # which puts those read last into the register
+                return replace(scan, after=before, registered=registered.everybody)
+            before = found.customer_id
+            if customer := _of_close(found, close.period):
+                held.append(customer)
+                counts[customer.provider] += 1
         if not counts and close.period.day == 1:
             raise UserMistakeError("there are no customers: import some first (monthclose import customers FILE)")
         return self._list(folder, scan.parts, held, counts)

@@ -62,8 +62,15 @@ class PackPlanner:
         return plan
 
     def state(self, period: Period) -> str:
-        """Say what a close's status comes to now; see `state_of`."""
-        return state_of(progress.totals for progress in self.closes.all_progress(period))
+        """Say what a close's status comes to now; see `state_of`.
+
+        That of a calendar month with those of the other billing days' periods that end in it: their invoices are posted
+        in its journal.
+        """
+        ending = [period]
+        if period.day == 1:
+            ending += [one.period for one in self.closes.all() if one.period.day != 1 and _ends_in(period, one.period)]
+        return state_of(progress.totals for one in ending for progress in self.closes.all_progress(one))
 
     def is_outdated(self, period: Period) -> bool:
         """Whether a close has no pack, or since that was planned its books have changed or its journal became final."""
@@ -71,6 +78,10 @@ class PackPlanner:
         if current is None or current.planned_at < books_end(period) <= self.clock():
             return True
         return current.state != self.state(period)
+
+
+def _ends_in(month: Period, period: Period) -> bool:
+    return month.first_day <= period.last_day < month.end_day
 
 
 def _parts_for(customers: int) -> int:
