@@ -44,6 +44,8 @@ def read_attributes(fields: Mapping[str, str]) -> Attributes:
     UserMistakeError
         One cannot be an attribute or appears twice, or there are too many.
     """
+    if not any(name.startswith(FIELD) for name in fields):
+        return ()  # most usage has none, and this is done for every row
     found = {name.removeprefix(PREFIX): value for name, value in fields.items() if name.startswith(PREFIX)}
     for name, value in _object(fields.get(FIELD, "")).items():
         if found.get(name, value) != value:
