@@ -12,7 +12,16 @@ from monthclose.domain.billing_window import period_at
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
 from monthclose.domain.imports.column_mapping import ColumnMapping
-from monthclose.domain.imports.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
+from monthclose.domain.imports.intake import (
+    Reject,
+    Row,
+    Span,
+    Tally,
+    add_named,
+    derived_event_id,
+    read_row,
+    read_usage,
+)
 from monthclose.domain.period import Period
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.ports import Billed, Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
@@ -119,7 +128,7 @@ class UsageImporter:
             if event and not reason:
                 reason = acceptance.accept(event, id_from_position=event.event_id == each.place)
             if reason or not event:
-                tally.rejected[reason] += 1
+                add_named(tally.rejected, reason)
                 reject(each.row, reason)
             else:
                 tally.taken += 1
