@@ -319,6 +319,7 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mappi
         Env.FINANCE_EMAIL: "",
         Env.JOURNAL: "{}",
         Env.TIME_ZONES: "{}",
+        Env.BILLING_DAYS: "[1]",
         Env.COMPANY_NAME: settings["company_name"],
         Env.COMPANY: json.dumps(company),
         Env.INVOICE_LINKS: json.dumps({"secret_name": "monthclose/links", "valid_days": settings["invoice_link_days"]}),
