@@ -89,6 +89,14 @@ def test_a_customer_that_cannot_be_billed_is_rejected_with_the_reason(changes: d
     assert read_row(row, plain(CUSTOMERS.fields), read) == (None, reason)
 
 
+@pytest.mark.parametrize("address", ["a@b..example", "a..b@c.example", ".a@b.example", "a.@b.example", "ä@b.example"])
+def test_an_address_that_ses_refuses_rejects_the_row_before_it_takes_the_others_their_e_mails(address: str) -> None:
+    row = Row(1, without(CUSTOMER, invoice_emails=f"books@acme.example; {address}"))
+
+    reason = "invoice_emails: number 2 is not an address"
+    assert read_row(row, plain(CUSTOMERS.fields), _customer) == (None, reason)
+
+
 def test_a_customer_may_lack_a_payment_method_and_a_country() -> None:
     customer_id, profile = read_customer(without(CUSTOMER, payment_method="", country="", currency="gbp"), check_tax_id)
 
