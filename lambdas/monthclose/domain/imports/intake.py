@@ -292,7 +292,9 @@ def _currency(fields: Mapping[str, str]) -> str:
 def _billing_day(text: str, billing_days: Collection[int]) -> int:
     day = read_billing_day(text) if text else 1
     if day not in billing_days:
-        raise UserMistakeError(f"billing_day {billing_day_text(day)} is not in the setting billing_days")
+        raise UserMistakeError(
+            f"billing_day {billing_day_text(day)} is not in the setting billing_days: add it there first"
+        )
     return day
 
 
@@ -349,7 +351,9 @@ def _language(text: str) -> str:
 def _time_zone(text: str, known: Collection[str]) -> str:
     """Read a time zone: the close waits until a month is over in all that the settings list."""
     if text and text not in known:
-        raise UserMistakeError("time_zone is not one of the setting customer_time_zones")
+        raise UserMistakeError(
+            "time_zone is not in the setting customer_time_zones: add it there, or leave the cell empty"
+        )
     return text
 
 
