@@ -18,7 +18,7 @@ from cli.system import System
 from cli.tables import RowFile, open_rows
 from monthclose.domain.audit import in_json
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.column_mapping import ColumnMapping, FileSchema
+from monthclose.domain.imports.column_mapping import PRICES, ColumnMapping, FileSchema
 from monthclose.domain.imports.file_options import TEXTS, FileOptions, Hints
 from monthclose.domain.imports.intake import OTHERS, Reject, Row, Tally, unpacked_name
 from monthclose.domain.words import count
@@ -291,14 +291,16 @@ def summarise(
     bad = tally.rejected.total()
     require_rows(file.name, tally)
     if in_json:
-        checked_only = {"check": True, "new": tally.new, "changed": tally.changed} if check else {}
+        compared = {} if schema is PRICES else {"new": tally.new, "changed": tally.changed}  # prices have `effects`
+        checked_only = {"check": True, **compared} if check else {}
         left_out = {"left_out": _named(tally.left_out)} if tally.left_out else {}
         print_json({**_as_json(schema, file, tally, rejects), **left_out, **checked_only, **more()})
     if not tally.taken:
         reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in tally.rejected.most_common(3))
         held = f"; {count(tally.withheld, 'good row')} held back: the file is imported whole or not at all"
+        done = "would be" if check else "was"
         raise UserMistakeError(
-            f"nothing of {file.name} was imported: {reasons}{held if tally.withheld else ''}\n"
+            f"nothing of {file.name} {done} imported: {reasons}{held if tally.withheld else ''}\n"
             f"the rejected rows: {shown(rejects)}"
         )
     if in_json:

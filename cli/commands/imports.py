@@ -72,6 +72,7 @@ def customers(
             )
         if check:
             _tell_check(tally)
+            note("payers were not checked: the import may reject rows for their payer")
 
     options = ImportOptions(reading, rejects, max_rejected, in_json, by, check)
     import_rows(ctx, CUSTOMERS, file, options, work, tell)

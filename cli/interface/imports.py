@@ -37,7 +37,9 @@ def customers(
 
     Fields: customer_id, name, email, currency (ISO 4217), payment_provider, payment_method (the provider's id of the
     card or mandate; may be empty). Optional: country and region (ISO 3166, where taxes depend on them), tax_id
-    (checked), address (several lines), language (of e-mails and invoices: de, fr; else the company's).
+    (checked), address (several lines), language (of e-mails and invoices: de, fr; else the company's), billing_day,
+    time_zone, invoice_emails and dunning_emails (in place of email), contact, purchase_order, cost_centre, payer (the
+    id of the customer on whose invoice this one's usage is).
     """
 
 
@@ -106,7 +108,8 @@ def usage(
     Fields: customer_id, sku, quantity (negative for a correction), time (ISO 8601).
     Optional: event_id, resource (one machine, one volume), unit_price (for usage that was rated upstream; otherwise
     the price book decides), currency (of unit_price: checked, never converted), description, replaces (the id of an
-    event of the same month that this one corrects), attributes.NAME (what prices may tell apart, like a region).
+    event of the same month that this one corrects), used_at (of a return: when what comes back was used),
+    attributes.NAME (what prices may tell apart, like a region).
     Without event_id, the file's name and the line number identify a row, so importing the same file again adds nothing.
     """
 

@@ -68,6 +68,11 @@ def _object(text: str) -> Mapping[str, str]:
         values = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         values = None
-    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+    if not isinstance(values, dict) or any(isinstance(value, list | dict) for value in values.values()):
         raise UserMistakeError('attributes is not a JSON object of texts, like {"region": "eu"}')
-    return {name: value.strip() for name, value in values.items()}
+    return {name: _text(value) for name, value in values.items() if value is not None}
+
+
+def _text(value: str | bool) -> str:
+    """Write what JSON says as text; numbers are as they are written there already."""
+    return value.strip() if isinstance(value, str) else json.dumps(value)

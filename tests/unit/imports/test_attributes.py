@@ -58,16 +58,17 @@ def test_other_columns_are_mapped_and_defaults_given_as_for_every_field(world: W
 
 
 def test_a_json_object_says_several_at_once(world: World) -> None:
-    load(world, {"attributes": json.dumps({"region": "eu", "zone": 3, "none": ""}), "attributes.region": "eu"})
+    said = {"region": "eu", "zone": 3, "none": "", "null": None, "spot": True}
+    load(world, {"attributes": json.dumps(said), "attributes.region": "eu"})
 
-    assert stored(world) == [{"region": "eu", "zone": "3"}]
+    assert stored(world) == [{"region": "eu", "zone": "3", "spot": "true"}]
 
 
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
         ({"attributes": "eu"}, "attributes is not a JSON object of texts"),
-        ({"attributes": '{"region": null}'}, "attributes is not a JSON object of texts"),
+        ({"attributes": '{"a": ["b"]}'}, "attributes is not a JSON object of texts"),
         ({"attributes": '{"a": {"b": "c"}}'}, "attributes is not a JSON object of texts"),
         ({"attributes": '{"Region": "eu"}'}, "an attribute's name is not possible: it begins with"),
         (

@@ -99,7 +99,7 @@ def test_a_dropped_file_may_ask_for_a_check_only(drop: Drop, how: DropSettings) 
 
     assert (outcome["status"], outcome["taken"], outcome["new"]) == ("checked", 3, 3)
     assert outcome["rejected"] == {"unknown customer": 1}
-    assert [line[1] for line in drop.rejects()[1:]] == ["unknown customer"]
+    assert [line[1] for line in drop.rejects("a.csv.check")[1:]] == ["unknown customer"]
     assert drop.events() == []
     assert [each for each in drop.world.audit.acts if each.act.what == "usage.imported"] == []
 
@@ -107,6 +107,10 @@ def test_a_dropped_file_may_ask_for_a_check_only(drop: Drop, how: DropSettings) 
     again = drop.run(execution="import-2")
     assert (again["status"], again["new"], again["changed"]) == ("imported", 3, 0)
     assert len(drop.events()) == 3
+
+    drop.world.inbox.drop(KEY, of(GOOD), check="yes")
+    drop.run(execution="import-3")
+    assert len(drop.rejects()) == 2, "a check leaves the rejects of the import as they are"
 
 
 @pytest.mark.parametrize("how", [SMALL, LARGE], ids=["at once", "in lanes"])

@@ -89,6 +89,14 @@ def test_a_customer_that_cannot_be_billed_is_rejected_with_the_reason(changes: d
     assert read_row(row, plain(CUSTOMERS.fields), read) == (None, reason)
 
 
+@pytest.mark.parametrize("address", ["a@b..example", "a..b@c.example", ".a@b.example", "a.@b.example", "ä@b.example"])
+def test_an_address_that_ses_refuses_rejects_the_row_before_it_takes_the_others_their_e_mails(address: str) -> None:
+    row = Row(1, without(CUSTOMER, invoice_emails=f"books@acme.example; {address}"))
+
+    reason = "invoice_emails: number 2 is not an address"
+    assert read_row(row, plain(CUSTOMERS.fields), _customer) == (None, reason)
+
+
 def test_a_customer_may_lack_a_payment_method_and_a_country() -> None:
     customer_id, profile = read_customer(without(CUSTOMER, payment_method="", country="", currency="gbp"), check_tax_id)
 
@@ -128,12 +136,12 @@ def test_an_unusable_price_is_rejected_with_the_reason(changes: dict[str, str], 
         ({"resource": "x" * 257}, "resource is longer than 256 characters"),
         ({"replaces": "a\nb"}, "replaces has unprintable characters"),
         ({"time": ""}, "time is missing"),
-        ({"time": "02/10/2011 10:32"}, "time is not ISO 8601"),
+        ({"time": "02/10/2011 10:32"}, "time is not ISO 8601, like 2026-10-25T02:30:00+02:00"),
         ({"time": "9999-12-31T23:59:59-05:00"}, "time is out of range"),
         ({"time": "0001-01-01"}, "time is out of range"),
         ({"used_at": "2011-10-01", "quantity": "2"}, "used_at is for returns, whose quantity is negative"),
         ({"used_at": "2026-10-03", "quantity": "-2"}, "used_at is after time: it is when what is returned was used"),
-        ({"used_at": "yesterday", "quantity": "-2"}, "used_at is not ISO 8601"),
+        ({"used_at": "yesterday", "quantity": "-2"}, "used_at is not ISO 8601, like 2026-10-25T02:30:00+02:00"),
         ({"used_at": "0001-01-01", "quantity": "-2"}, "used_at is out of range"),
         ({"unit_price": "free"}, "unit_price is not a number"),
         ({"unit_price": "-1"}, "unit_price is negative"),

@@ -235,6 +235,22 @@ def test_a_zip_file_has_one_file_in_it(drop: Drop) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (zip_file(b"", b"", b"", names=("mimetype", "content.xml", "meta.xml")), "a.csv is a document that cannot be"),
+        (zip_file(b"", b"", names=("xl/workbook.bin", "xl/styles.bin")), "a.csv is a document that cannot be read"),
+        (b"PK\x05\x06" + bytes(18), "a.csv is a zip file with nothing in it"),
+        (zip_file(spreadsheet(ROWS)), "a.csv is a zip file or a spreadsheet inside another file; unpack it once"),
+    ],
+)
+def test_what_is_packed_like_a_zip_file_and_is_none_gets_advice_that_helps(
+    drop: Drop, content: bytes, error: str
+) -> None:
+    drop.world.inbox.drop(KEY, content)
+    assert drop.run()["error"].startswith(error)
+
+
 def test_what_a_macintosh_adds_to_a_zip_file_does_not_count(drop: Drop) -> None:
     names = ("__MACOSX/._rows.csv", "rows.csv", ".DS_Store")
     drop.world.inbox.drop(KEY, zip_file(b"\0", csv_file(ROWS), b"\0", names=names))

@@ -1,5 +1,6 @@
 """Sources: how the files of a sender are read is saved once, and used by the command and by folders."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -125,9 +126,9 @@ def test_who_saved_and_removed_a_source_is_in_the_audit_trail(monthclose: Comman
         (("Meters",), "'Meters' cannot be a source's name"),
         (("focus",), "the source focus is built in"),
         (("meters", "--kind", "invoices"), "a source sends usage, customers, prices, not 'invoices'"),
-        (("meters", "--time-zone", "Berlin"), "--time-zone Berlin: this is no time zone of the IANA database"),
-        (("meters", "--time-zone", "Europe"), "--time-zone Europe: this is no time zone"),
-        (("meters", "--time-format", "unix"), "--time-format unix: a time is written as iso, seconds, milliseconds"),
+        (("meters", "--time-zone", "Berlin"), "--time-zone Berlin: there is no such time zone; write one like"),
+        (("meters", "--time-zone", "Europe"), "--time-zone Europe: there is no such time zone"),
+        (("meters", "--time-format", "unix"), "--time-format unix: the time format is iso, seconds"),
         (("meters", "--encoding", "ebcdic"), "--encoding ebcdic: there is no such encoding of text"),
         (("meters", "--encoding", "unicode_escape"), "there is no such encoding of text"),
         (("meters", "--encoding", "hex"), "there is no such encoding of text"),
@@ -242,3 +243,16 @@ def test_columns_that_focus_does_not_require_may_be_missing(drop: Drop) -> None:
 def test_what_is_no_focus_file_is_told_by_its_first_missing_column(drop: Drop) -> None:
     drop.world.inbox.drop(KEY, of(GOOD), source="focus")
     assert drop.run()["error"] == "there is no column 'ChargeCategory' (by which rows are left out)"
+
+
+def test_a_clouds_bill_as_json_lines_may_lack_the_same_columns_and_its_times_are_utc(drop: Drop) -> None:
+    drop.zone = "Europe/Berlin"
+    lacking = ("ResourceId", "ChargeDescription", "CommitmentDiscountStatus")
+    row = dict(zip(COLUMNS, FOCUS[1], strict=True)) | {"ChargePeriodStart": "2026-10-01 00:00:00"}
+    first = {name: value for name, value in row.items() if name not in lacking}
+    later = {name: value for name, value in row.items() if value is not None}
+    drop.world.inbox.drop(KEY, "\n".join(map(json.dumps, (first, later))).encode(), source="focus")
+
+    assert drop.run()["taken"] == 2
+    assert [event.time for event in drop.events()] == [datetime(2026, 10, 1, tzinfo=UTC)] * 2
+    assert sorted(event.resource for event in drop.events()) == ["", later["ResourceId"]]

@@ -142,6 +142,8 @@ def test_metadata_sets_columns_defaults_and_how_old_usage_may_be(drop: Drop) -> 
     [
         ({"map-sku": "=?utf-8?b?A?="}, "the object's metadata map-sku cannot be read"),
         ({"map-sku": "=?klingon?q?A?="}, "the object's metadata map-sku cannot be read"),
+        ({"timezone": "Europe/Berlin"}, "the object's metadata timezone is not an option; write it as time_zone"),
+        ({"map_quantity": "Q"}, "the object's metadata map_quantity is not an option; write it as map-quantity"),
         ({"default-event-id": "a", "default-event_id": "b"}, "the object's metadata default-event_id appears twice"),
         ({"horizon": "0"}, "horizon must be a number of days"),
         ({"horizon": "a year"}, "horizon must be a number of days"),

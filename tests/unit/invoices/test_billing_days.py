@@ -176,7 +176,7 @@ def test_minimums_and_discounts_by_amount_are_prorated_in_a_shortened_period() -
 
 def test_a_billing_day_without_a_close_is_rejected() -> None:
     world = world_of_acme()
-    assert bill_on(world, "3") == ["billing_day 3 is not in the setting billing_days"]
+    assert bill_on(world, "3") == ["billing_day 3 is not in the setting billing_days: add it there first"]
     assert bill_on(world, "30") == ["billing_day is neither a day from 1 to 28 nor last"]
     assert bill_on(world, "1st") == ["billing_day is neither a day from 1 to 28 nor last"]
     assert world.customer("acme").cycles == ()

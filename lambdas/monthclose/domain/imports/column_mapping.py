@@ -135,10 +135,11 @@ class ColumnMapping:
             if column not in columns and not open_ended:
                 raise LayoutError(f"there is no column {column!r} (by which rows are left out)", columns)
         for name, column in mapped.items():
-            if column not in columns:
+            if column not in columns and not (open_ended and column in options.may_lack):
                 raise LayoutError(f"there is no column {column!r} (for {name})", columns)
         names = dict.fromkeys((*schema.fields, *mapped, *(column for column in columns if schema.is_open(column))))
-        found = {name: mapped.get(name, name) for name in names if mapped.get(name, name) in columns}
+        there = {*columns, *(options.may_lack if open_ended else ())}
+        found = {name: mapped.get(name, name) for name in names if mapped.get(name, name) in there}
         for name in found:
             if schema.is_open(name) and not is_name(name.removeprefix(schema.prefix)):
                 raise LayoutError(f"a column that begins with {schema.prefix} cannot be an attribute's", columns, NAMES)

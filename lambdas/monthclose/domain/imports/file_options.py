@@ -121,8 +121,9 @@ class FileOptions:
             "encoding": self.encoding and not _is_encoding(self.encoding) and "there is no such encoding of text",
             "time_zone": self.time_zone
             and not is_zone(self.time_zone)
-            and "this is no time zone of the IANA database, like Europe/Berlin or UTC",
-            "time_format": self.time_format not in ("", *FORMATS) and f"a time is written as {', '.join(FORMATS)}",
+            and "there is no such time zone; write one like Europe/Berlin or UTC",
+            "time_format": self.time_format not in ("", *FORMATS)
+            and "the time format is iso, seconds, milliseconds or spreadsheet",
         }
         for name, mistake in mistakes.items():
             if mistake:

@@ -26,6 +26,8 @@ from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_
 from monthclose.domain.usage import UsageEvent
 
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
+_DELIVERABLE = re.compile(r"[!-~]+(?<!\.)@(?!\.)[^@]+", re.ASCII)
+"""What SES takes, beyond `_EMAIL`: the part before the @ in ASCII, and, with no two dots in a row, no empty label."""
 _MAX_EMAIL_LENGTH = 254
 _MOST_REFERENCE = 100
 _MAX_ADDRESS_LINES, _MAX_ADDRESS_LENGTH = 8, 500
@@ -290,26 +292,37 @@ def _currency(fields: Mapping[str, str]) -> str:
 def _billing_day(text: str, billing_days: Collection[int]) -> int:
     day = read_billing_day(text) if text else 1
     if day not in billing_days:
-        raise UserMistakeError(f"billing_day {billing_day_text(day)} is not in the setting billing_days")
+        raise UserMistakeError(
+            f"billing_day {billing_day_text(day)} is not in the setting billing_days: add it there first"
+        )
     return day
 
 
 def _email(text: str) -> str:
-    if len(text) > _MAX_EMAIL_LENGTH or _CONTROL.search(text) or not _EMAIL.fullmatch(text):
+    if not _is_address(text):
         raise UserMistakeError("email is not an address")
     return text
 
 
+def _is_address(text: str) -> bool:
+    return len(text) <= _MAX_EMAIL_LENGTH and not _CONTROL.search(text) and bool(_EMAIL.fullmatch(text))
+
+
+def _is_deliverable(text: str) -> bool:
+    return ".." not in text and not text.startswith(".") and bool(_DELIVERABLE.fullmatch(text))
+
+
 def _emails(fields: Mapping[str, str], name: str) -> str:
-    """Read several addresses. One that is none is named by its place: the reason is counted, and says no address."""
+    """Read several addresses. One that is none is named by its place: the reason is counted, and says no address.
+
+    They are recipients of one e-mail, and SES refuses that whole because of one that it cannot read.
+    """
     addresses = split_addresses(fields.get(name, ""))
     if len(addresses) > MOST_ADDRESSES:
         raise UserMistakeError(f"{name} has more than {MOST_ADDRESSES} addresses")
     for number, address in enumerate(addresses, 1):
-        try:
-            _email(address)
-        except UserMistakeError:
-            raise UserMistakeError(f"{name}: number {number} is not an address") from None
+        if not _is_address(address) or not _is_deliverable(address):
+            raise UserMistakeError(f"{name}: number {number} is not an address")
     return " ".join(addresses)
 
 
@@ -338,7 +351,9 @@ def _language(text: str) -> str:
 def _time_zone(text: str, known: Collection[str]) -> str:
     """Read a time zone: the close waits until a month is over in all that the settings list."""
     if text and text not in known:
-        raise UserMistakeError("time_zone is not one of the setting customer_time_zones")
+        raise UserMistakeError(
+            "time_zone is not in the setting customer_time_zones: add it there, or leave the cell empty"
+        )
     return text
 
 

@@ -77,6 +77,7 @@ FOCUS = Source(
             "description": "ChargeDescription",
             "currency": "BillingCurrency",
         },
+        time_zone="UTC",  # by the specification
         only={"ChargeCategory": "Usage"},
         without={"CommitmentDiscountStatus": "Unused"},
         may_lack=("ResourceId", "ChargeDescription", "CommitmentDiscountStatus"),  # conditional ones

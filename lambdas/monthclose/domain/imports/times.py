@@ -43,7 +43,7 @@ def parse_time(text: str, zone: str = "") -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise UserMistakeError("time is not ISO 8601") from None
+        raise UserMistakeError("time is not ISO 8601, like 2026-10-25T02:30:00+02:00") from None
     return _as_instant(time, zone)
 
 

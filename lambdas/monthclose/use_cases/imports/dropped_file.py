@@ -14,6 +14,7 @@ from monthclose.domain.imports.intake import Tally, add_named, unpacked_name
 
 HINTS = Hints("the object's metadata map-{} = COLUMN", "default-{} = VALUE", "the object's metadata {} = {}")
 _MAP, _DEFAULT, _HORIZON, _SOURCE, _CHECK = "map-", "default-", "horizon", "source", "check"
+_MISSPELT = {"timezone": "time_zone", "timeformat": "time_format", "charset": "encoding"}
 _LONGEST_NAME = 1000
 """In bytes. An object's key has at most 1,024, and the keys of a file's rejects have a longer prefix and a suffix."""
 _LONGEST_HORIZON = 100_000
@@ -81,17 +82,19 @@ def read_options(metadata: Mapping[str, str]) -> DropOptions:
     """Read an object's metadata: `map-FIELD`, `default-FIELD`, and the options of a file by their names.
 
     Values are ASCII, or encoded by RFC 2047: HTTP headers allow nothing else. A hyphen in a name stands for an
-    underscore, because some proxies drop headers with underscores. Other metadata are ignored.
+    underscore, because some proxies drop headers with underscores. Other metadata are ignored, but a misspelt
+    option is refused: what somebody has said of a file must not be left out silently.
 
     Raises
     ------
     UserMistakeError
-        One cannot be read, or a field is named twice.
+        One cannot be read, is misspelt, or a field is named twice.
     """
     tables: dict[str, dict[str, str]] = {name: {} for name in TABLES}
     texts: dict[str, str] = {}
     for key, value in sorted(metadata.items()):
         name = key.lower().replace("-", "_")
+        _check_spelling(key, name)
         for prefix, table in ((_MAP, "mapped"), (_DEFAULT, "defaults")):
             if key.lower().startswith(prefix):
                 field_name = name[len(prefix) :]
@@ -111,6 +114,15 @@ def read_options(metadata: Mapping[str, str]) -> DropOptions:
     return DropOptions(
         FileOptions.read({**texts, **tables}), _horizon(horizon) if horizon else None, source, check.lower() == "yes"
     )
+
+
+def _check_spelling(key: str, name: str) -> None:
+    right = _MISSPELT.get(name, "")
+    for prefix in (_MAP, _DEFAULT):
+        if name.startswith(prefix.replace("-", "_")) and not key.lower().startswith(prefix):
+            right = f"{prefix}{name[len(prefix) :]}"
+    if right:
+        raise UserMistakeError(f"the object's metadata {name} is not an option; write it as {right}")
 
 
 def _decoded(key: str, value: str) -> str:

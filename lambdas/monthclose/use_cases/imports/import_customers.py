@@ -7,7 +7,16 @@ from functools import partial
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.imports.column_mapping import ColumnMapping
-from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
+from monthclose.domain.imports.intake import (
+    OTHERS,
+    CheckTaxId,
+    Reject,
+    Row,
+    Tally,
+    add_named,
+    read_customer,
+    read_row,
+)
 from monthclose.ports import CustomerDirectory, Taxes
 from monthclose.use_cases.imports.check_rows import chunks, kept
 from monthclose.use_cases.imports.group_customers import UNKNOWN_PAYER, Regrouper
@@ -48,7 +57,10 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
 
     def refuse(row: Row, profile: Profile, reason: str) -> None:
         tally.taken -= 1
-        tally.groups[_group(profile)] -= 1
+        group = _group(profile) if _group(profile) in tally.groups else OTHERS
+        tally.groups[group] -= 1
+        if not tally.groups[group]:
+            del tally.groups[group]
         add_named(tally.rejected, reason)
         reject(row, reason)
 

@@ -20,7 +20,7 @@ from monthclose.domain.imports.intake import Row
 from monthclose.domain.imports.numerals import COMMA
 from monthclose.ports.tables import ColumnFiles
 from monthclose.use_cases.imports.sheets import PARQUET, SheetRows, is_workbook, open_parquet, open_spreadsheet
-from monthclose.use_cases.imports.unpacking import DAMAGED, GZIP, ZIP, open_zip, unpacked, unpacked_member
+from monthclose.use_cases.imports.unpacking import DAMAGED, EMPTY_ZIP, GZIP, ZIP, open_zip, unpacked, unpacked_member
 
 _HEAD = 4096
 _PEEKED, _PEEKED_CHARACTERS = 100, 1 << 20
@@ -38,7 +38,8 @@ _OPEN_QUOTE = f"{_BROKEN}: a quote is not closed, so the lines after it were rea
 _DELIMITERS = (",", ";", "\t")
 _AS_IT_IS = FileOptions()
 _KNOWN_BINARIES = {
-    ZIP: "a zip file or a spreadsheet; save it as CSV",
+    ZIP: "a zip file or a spreadsheet inside another file; unpack it once",
+    EMPTY_ZIP: "a zip file with nothing in it",
     PARQUET: "a Parquet file; save it as CSV",
     b"%PDF": "a PDF; save it as CSV",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet or has a password; save it as .xlsx without one, or as CSV",

@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 from monthclose.domain.errors import UserMistakeError
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+EMPTY_ZIP = b"PK\x05\x06"
 _BUFFER = 1 << 17
 _HARMLESS = 1 << 28
 """Bytes that any file may unpack to, however small it is."""
@@ -24,6 +25,8 @@ a gigabyte of that."""
 _LONGEST_DIRECTORY = 1 << 20
 """Bytes of a zip file's directory: some 10,000 files. It is read into memory whole, and takes ten times its size."""
 _CLUTTER = ("__MACOSX/", ".DS_Store")
+_DOCUMENTS = {"mimetype", "content.xml", "xl/workbook.bin", "word/document.xml", "ppt/presentation.xml"}
+"""What is in files that are zip files inside, but other spreadsheets (.ods, .xlsb) or none at all."""
 DAMAGED = (EOFError, OSError, zipfile.BadZipFile, zlib.error)
 """What reading a packed file raises if it is cut off or damaged."""
 
@@ -72,6 +75,9 @@ def unpacked_member(name: str, archive: zipfile.ZipFile) -> io.BufferedReader:
         There is none or more than one, or it cannot be read. While reading: it unpacks to implausibly many bytes.
     """
     members = [each for each in archive.infolist() if not each.is_dir() and not _is_clutter(each.filename)]
+    names = {each.filename for each in members}
+    if names & _DOCUMENTS:
+        raise UserMistakeError(f"{name} is a document that cannot be read; save it as .xlsx or CSV")
     if len(members) != 1:
         raise UserMistakeError(
             f"{name} has {len(members):,} files in it, not one\npack each by itself, so that its rows keep their ids"

@@ -93,21 +93,21 @@ class OutcomeKeeper:
             It has no rows, or none that counts.
         """
         require_rows(file.name, tally)
-        table, error = _table_key(file), ""
+        table, text, error = _table_key(file, check=check), _text_key(file, check=check), ""
         if tally.rejected:
             self.inbox.write(table, as_csv(columns, rejected))
         else:
             self._delete(table)  # an earlier version's rejects would be taken for this one's
         unbillable = unbillable_in_words(tally)
         if unbillable:
-            self._put_text(file, "\n".join(unbillable))
+            self._put_text(text, "\n".join(unbillable))
         elif tally.taken:
-            self._delete(_text_key(file))
+            self._delete(text)
         else:
             commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))[:3]
             reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in commonest)
-            error = f"nothing in {file.name} was imported: {reasons}"
-            self._put_text(file, f"{error}\nthe rejected rows: {table}")
+            error = f"nothing in {file.name} {'would be' if check else 'was'} imported: {reasons}"
+            self._put_text(text, f"{error}\nthe rejected rows: {table}")
         status = UNUSABLE if error else CHECKED if check else IMPORTED
         return self._remember(file, tally, status, error, table if tally.rejected else "")
 
@@ -115,7 +115,7 @@ class OutcomeKeeper:
         """Keep why a file cannot be used. The text for its sender may quote its columns, the outcome doesn't."""
         self._delete(_table_key(file))
         text = str(mistake)
-        self._put_text(file, text if file.name in text else f"{file.name}: {text}")
+        self._put_text(_text_key(file), text if file.name in text else f"{file.name}: {text}")
         problem = mistake.problem if isinstance(mistake, LayoutError) else text
         return self._remember(file, Tally(), UNUSABLE, problem, _text_key(file))
 
@@ -159,9 +159,9 @@ class OutcomeKeeper:
             period=Period.parse(next(iter(periods))) if len(periods) == 1 else None,
         )
 
-    def _put_text(self, file: DroppedFile, text: str) -> None:
+    def _put_text(self, key: str, text: str) -> None:
         content = f"{text}\n".encode(errors="backslashreplace")
-        self.inbox.put(_text_key(file), content, "text/plain; charset=utf-8")
+        self.inbox.put(key, content, "text/plain; charset=utf-8")
 
     def _delete(self, key: str) -> None:
         if self.inbox.has(key):  # in a versioned bucket, deleting what is not there leaves a delete marker, too
@@ -184,12 +184,13 @@ def require_rows(name: str, tally: Tally) -> None:
     raise UserMistakeError(f"{name} has columns but no rows")
 
 
-def _table_key(file: DroppedFile) -> str:
-    return f"{REJECTS_PREFIX}{file.rejects_name}.csv"
+def _table_key(file: DroppedFile, *, check: bool = False) -> str:
+    """Name the rejected rows; a check leaves those of the import as they are."""
+    return f"{REJECTS_PREFIX}{file.rejects_name}{'.check' if check else ''}.csv"
 
 
-def _text_key(file: DroppedFile) -> str:
-    return f"{REJECTS_PREFIX}{file.rejects_name}.txt"
+def _text_key(file: DroppedFile, *, check: bool = False) -> str:
+    return f"{REJECTS_PREFIX}{file.rejects_name}{'.check' if check else ''}.txt"
 
 
 def _outcome_key(file: DroppedFile) -> str:
