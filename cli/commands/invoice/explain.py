@@ -112,8 +112,9 @@ def _tax_rows(tax: dict[str, Any], currency: str, *, within: bool) -> list[tuple
 
 def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     period = line.get("period", "")
-    said = period in line["description"]  # as in "support, in advance for 2026-11"
-    parts = (line["description"], line.get("resource", ""), "" if said else period)
+    if period in line["description"]:
+        period = ""  # as in "support, in advance for 2026-11"
+    parts = (line["description"], line.get("resource", ""), period)
     name = " ".join(part for part in parts if part)
     whose = f"{line['customer_id']}: " if line.get("customer_id") else ""
     rows = [(f"  {whose}{name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
