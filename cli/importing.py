@@ -27,7 +27,7 @@ from monthclose.use_cases.imports.csv_out import CsvWriter
 from monthclose.use_cases.imports.rejected_rows import UNWRITABLE, header, rejected
 from monthclose.use_cases.imports.sources import SourceKeeper
 from monthclose.use_cases.imports.tables import Table
-from monthclose.use_cases.imports.usage_outcome import require_rows
+from monthclose.use_cases.imports.usage_outcome import reasons_in_words, require_rows
 
 HINTS = Hints("--map {}=COLUMN", "--default {}=VALUE", "--{} {}", hyphens=True)
 """How the command's user says which column is meant, which value stands in, and whatever else there is to say."""
@@ -189,10 +189,11 @@ def _judge(file: Path, tally: Tally, options: ImportOptions, system: System) -> 
     if tally.rejected_above(most):
         bad, rows = tally.rejected.total(), count(tally.rejected.total() + tally.taken, "row")
         done = "would be" if options.check else "were"
-        stays = "nothing was imported: this was a check" if options.check else "what was imported stays"
+        stays = "" if options.check else "what was imported stays: "
+        again = "check" if options.check else "import"
         raise UserMistakeError(
             f"{bad:,} of {rows} of {file.name} {done} rejected, more than {most}%\n"
-            f"{stays}: correct the rejected rows, and import the file again"
+            f"{stays}correct the rejected rows, and {again} the file again"
         )
 
 
@@ -296,7 +297,7 @@ def summarise(
         left_out = {"left_out": _named(tally.left_out)} if tally.left_out else {}
         print_json({**_as_json(schema, file, tally, rejects), **left_out, **checked_only, **more()})
     if not tally.taken:
-        reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in tally.rejected.most_common(3))
+        reasons = reasons_in_words(tally)
         held = f"; {count(tally.withheld, 'good row')} held back: the file is imported whole or not at all"
         done = "would be" if check else "was"
         raise UserMistakeError(

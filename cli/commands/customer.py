@@ -15,7 +15,7 @@ from cli.who import addresses_in_words, references_of
 from monthclose.domain.accounts.customer import SELDOM, Customer
 from monthclose.domain.accounts.cycles import ON_THE_FIRST, in_words
 from monthclose.domain.accounts.grant import Part
-from monthclose.domain.accounts.group import present_children
+from monthclose.domain.accounts.group import payer_for, present_children, present_payer
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Stop
 from monthclose.domain.errors import UserMistakeError
@@ -40,6 +40,8 @@ _BOOKING = 4
 """Kinds in the order in which they lead to each other; all that are not named are bookings of the ledger."""
 _MOST_ACTS = 200
 """The newest; `monthclose audit --customer` shows the others."""
+_MOST_INVOICES = 24
+"""Of a payer, the newest, that are read for lines of one they pay for."""
 _TOGETHER = timedelta(milliseconds=5)
 """Records of one commit have times that are as far apart as making them took."""
 
@@ -67,7 +69,7 @@ def customer(ctx: typer.Context, customer_id: str, *, in_json: bool) -> None:
     if in_json:
         print_json(_as_json(found, story))
     else:
-        _print(found, story)
+        _print(found, story, _on_payers_invoices(system, found))
 
 
 def happenings(system: System, customer_id: str) -> list[Happening]:
@@ -79,6 +81,23 @@ def happenings(system: System, customer_id: str) -> list[Happening]:
         found += [_stopped(period, stop) for stop in close.stops] if close else []
     trail = list(islice(system.ports.audit.find(customer_id=customer_id), _MOST_ACTS))
     return in_order([*found, *map(_act, acts.with_outcomes(trail))])
+
+
+def _on_payers_invoices(system: System, found: Customer) -> list[tuple[str, str]]:
+    """Name the customer's payer, and the payer's invoices that have lines of the customer, the newest first."""
+    facts = []
+    for payer in dict.fromkeys(payer for _, payer in reversed(found.payers) if payer):
+        months = sorted(system.ports.books.months(payer).items(), reverse=True)
+        issued = [one for period, month in months if payer_for(found, period) == payer for one in month.invoices]
+        having = [
+            invoice.number
+            for invoice in islice(issued, _MOST_INVOICES)
+            if system.use_cases.issued.document(invoice).lines_of(found.customer_id)
+        ]
+        on = f", on {', '.join(having)}" if having else ""
+        when = "billed with" if payer == present_payer(found) else "billed before with"
+        facts.append((f"  {when}", f"{payer}{on}: monthclose customer {payer}"))
+    return facts
 
 
 def in_order(happened: Iterable[Happening]) -> list[Happening]:
@@ -174,7 +193,7 @@ def _method(found: Customer) -> str:
     return f"{found.payment_method}{given}" if found.payment_method else "no payment method"
 
 
-def _print(found: Customer, story: list[Happening]) -> None:
+def _print(found: Customer, story: list[Happening], with_payers: list[tuple[str, str]]) -> None:
     profile = found.profile
     say(f"{found.customer_id}  {profile.name}", "bold")
     facts = [
@@ -182,6 +201,7 @@ def _print(found: Customer, story: list[Happening]) -> None:
         *((f"  {label[0].lower()}{label[1:]}", text) for label, text in references_of(found)),
         ("  country", profile.country or "not given"),
         ("  pays with", f"{profile.payment_provider}, {_method(found)}"),
+        *with_payers,
         ("  balance", balance_in_words(found)),
         *((("  of the credit"), _part_in_words(part, found.currency)) for part in found.grants),
         ("  hold", _hold(found)),
@@ -192,7 +212,7 @@ def _print(found: Customer, story: list[Happening]) -> None:
         facts.append(("  being charged", f"payment {found.open_payment}"))
     show(grid(facts))
     if not story:
-        note("  nothing has happened yet", "")
+        note("  nothing is on this account itself yet" if with_payers else "  nothing has happened yet", "")
         return
     rows = [
         (f"  {h.time:%Y-%m-%d %H:%M:%S}", str(h.period), h.kind, h.text + (f"  [{h.detail}]" if h.detail else ""))

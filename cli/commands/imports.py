@@ -169,7 +169,8 @@ def usage(
         for period, number in sorted(tally.late.items()):
             note(
                 f"the close of {period} had begun before {count(number, 'row')} of this file arrived: "
-                "they will be on next month's invoices, as adjustments"
+                "they will be on next month's invoices, as adjustments "
+                f"(those of parked customers on the invoice of {period}, when it is closed again)"
             )
         for line in unbillable_in_words(tally):
             note(line)

@@ -38,12 +38,14 @@ def print_effects(effects: Effects) -> None:
         say(f"  {_summary(section, effects)}")
         listed = sorted(filter(_worth_a_line, entries), key=_place)
         for effect in listed[:_MOST_ENTRIES]:
-            wrong = effect.unknown or effect.other_currency
+            wrong = effect.unknown or effect.other_currency or effect.unpriced
             say(f"    {_in_words(effect, effects)}", "yellow" if wrong else "")
         if len(listed) > _MOST_ENTRIES:
             note(f"    and {len(listed) - _MOST_ENTRIES:,} more; all of them: --json")
         if effects.last_month and len(entries) > len(listed):
-            unused = count(len(entries) - len(listed), "SKU that nobody used", "SKUs that nobody used")
+            unused = count(
+                len(entries) - len(listed), "SKU that nobody was billed for", "SKUs that nobody was billed for"
+            )
             say(f"    {'and ' if listed else ''}{unused} in {effects.last_month.period}")
 
 
@@ -71,6 +73,7 @@ def _as_json(effect: Effect) -> dict[str, Any]:
         "customers": effect.customers,
         "unknown": list(effect.unknown),
         "other_currency": list(effect.other_currency),
+        "without_price": list(effect.unpriced),
         "before": list(change.before),
         "after": list(change.after),
     }
@@ -83,7 +86,11 @@ def _worth_a_line(effect: Effect) -> bool:
 
 
 def _place(effect: Effect) -> tuple[bool, int, str]:
-    return (not (effect.unknown or effect.other_currency), -(effect.customers or 0), effect.change.name)
+    return (
+        not (effect.unknown or effect.other_currency or effect.unpriced),
+        -(effect.customers or 0),
+        effect.change.name,
+    )
 
 
 def _summary(section: Section, effects: Effects) -> str:
@@ -102,7 +109,11 @@ def _in_words(effect: Effect, effects: Effects) -> str:
     fields = _fields(change)
     wrong = [
         f"{said}: {_names(names)}"
-        for said, names in (("not a customer", effect.unknown), ("billed in another currency", effect.other_currency))
+        for said, names in (
+            ("not a customer", effect.unknown),
+            ("billed in another currency", effect.other_currency),
+            (f"no price for {'SKU' if len(effect.unpriced) == 1 else 'SKUs'}", effect.unpriced),
+        )
         if names
     ]
     return "; ".join([f"{_title(change)}, {change.what}{fields}: {_whom(effect, effects)}", *wrong])

@@ -166,7 +166,9 @@ def print_report(content: Report, took: float | None = None) -> None:
     spent = took if took is not None else content.get("duration_seconds")
     partial = content.get("partial")
     done = f"{content['status']}, a partial report" if partial else "closed"
-    title = f"{content['period']} {done}: {count(customers['snapshot'], 'customer')}"
+    ends = content.get("unfinished")
+    unfinished = f", {count(ends['in_all'])} unfinished" if ends and ends["in_all"] and not partial else ""
+    title = f"{content['period']} {done}: {count(customers['snapshot'], 'customer')}{unfinished}"
     say(title + (f" in {duration(spent)}" if spent is not None else ""), "bold yellow" if partial else "bold")
     for stop in content.get("stops", []):
         why = stop["reason"] or "no reason given"
@@ -244,7 +246,7 @@ def print_loose_ends(content: Report) -> None:
 
 
 def _since(end: LooseEndEntry) -> str:
-    return f", since {datetime.fromisoformat(end['since']):%Y-%m-%d %H:%M} UTC" if end["since"] else ""
+    return f" (since {datetime.fromisoformat(end['since']):%Y-%m-%d %H:%M} UTC)" if end["since"] else ""
 
 
 def print_findings(content: Report) -> None:

@@ -221,6 +221,8 @@ def _of_close(period: str, summary: Mapping[str, Any], *, ties: bool) -> Iterato
     yield f"  invoiced {money_line(totals, 'invoiced', 'nothing')}"
     yield f"  collected {money_line(totals, 'collected', 'nothing')}"
     yield "  the books tie" if ties else f"  the books do not tie: monthclose report {period}"
+    if parked := summary["customers"].get("parked"):
+        yield f"  {count(parked)} parked: monthclose list parked {period}"
 
 
 def _of_books(periods: Sequence[Mapping[str, Any]], providers: Sequence[Mapping[str, Any]]) -> Iterator[str]:

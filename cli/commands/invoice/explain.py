@@ -39,7 +39,7 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
     elif not system.ports.settings.invoicing.invoices(draft):
         note("  there would be no invoice", "")
     if payer := payer_for(customer, of):
-        note(f"  usage of {of} is on the invoice of {payer}, the payer: monthclose invoice preview {payer}", "")
+        note(f"  usage of {of} is on the invoice of {payer}, the payer: monthclose invoice preview {payer} {of}", "")
 
 
 def _customer(system: System, customer_id: str) -> Customer:
@@ -111,7 +111,11 @@ def _tax_rows(tax: dict[str, Any], currency: str, *, within: bool) -> list[tuple
 
 
 def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
-    name = " ".join(part for part in (line["description"], line.get("resource", ""), line.get("period", "")) if part)
+    period = line.get("period", "")
+    if period in line["description"]:
+        period = ""  # as in "support, in advance for 2026-11"
+    parts = (line["description"], line.get("resource", ""), period)
+    name = " ".join(part for part in parts if part)
     whose = f"{line['customer_id']}: " if line.get("customer_id") else ""
     rows = [(f"  {whose}{name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
     rows += [(f"    {text}", "", "") for text in line["in_words"]]

@@ -1,6 +1,6 @@
 """`monthclose invoice`: one invoice or credit note, as a person, a program or a tax office reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -133,10 +133,29 @@ def _print(issued: Issued, document: InvoiceDocument, notes: Sequence[CreditNote
     ]
     show(grid([fact for fact in facts if fact[1]]))
     say("")
-    rows = [row for line in document.lines for row in _rows(line, document)]
+    rows = list(_all_rows(document))
     show(grid(rows, right=(1, 2, 3), header=("  line", "quantity", "unit price", currency)))
     say("")
     show(grid(_sums(issued, document), right=(1,)))
+
+
+def _all_rows(document: InvoiceDocument) -> Iterator[tuple[str, str, str, str]]:
+    """Make the rows as the PDF has them: the customer's own lines, then each section's with its name and subtotal."""
+    named = {section.customer_id for section in document.sections}
+    own = [line for line in document.lines if line.customer_id not in named]
+    yield from (row for line in own for row in _rows(line, document))
+    if own and document.sections:
+        yield _subtotal(document.customer.customer_id, own, document)
+    for section in document.sections:
+        lines = document.lines_of(section.customer_id)
+        yield (f"  {section.name} ({section.customer_id})", "", "", "")
+        yield from (row for line in lines for row in _rows(line, document))
+        yield _subtotal(section.customer_id, lines, document)
+
+
+def _subtotal(customer_id: str, lines: Sequence[DocumentLine], document: InvoiceDocument) -> tuple[str, str, str, str]:
+    subtotal = sum(line.amount_minor for line in lines)
+    return (f"  subtotal for {customer_id}", "", "", amount(subtotal, document.currency))
 
 
 def _rows(line: DocumentLine, document: InvoiceDocument) -> list[tuple[str, str, str, str]]:
@@ -144,7 +163,8 @@ def _rows(line: DocumentLine, document: InvoiceDocument) -> list[tuple[str, str,
     quantity = f"{_figure(line.quantity)} {line.unit}".strip()
     first = (f"  {line.description or line.sku}", quantity, price, amount(line.amount_minor, document.currency))
     taxes = ", ".join(tax.rate.in_words for tax in document.own_taxes(line.tax_class))
-    more = [text for text in (line.resource, line.period, taxes, *line.explanation) if text]
+    period = "" if line.period in line.description else line.period  # as in "support, in advance for 2026-11"
+    more = [text for text in (line.resource, period, taxes, *line.explanation) if text]
     return [first, *((f"    {text}", "", "", "") for text in more)]
 
 

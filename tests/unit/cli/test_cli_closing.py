@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from cli.commands.report import save_page
 from cli.commands.status import _share
 from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ProviderDownError, TryLaterError
 from monthclose.ports import Collected, Execution
 from monthclose.use_cases.closes.snapshot import read_batches
@@ -352,3 +354,12 @@ def test_a_month_that_was_never_closed_has_no_status(monthclose: Command, world:
     world.close()
 
     assert "these have: 2026-10" in monthclose("report", "2026-09", exit_code=2).stderr
+
+
+def test_a_close_says_first_how_many_customers_are_unfinished(monthclose: Command, world: World) -> None:
+    world.usage.put([UsageEvent("e", "idle", "unpriced", Decimal(1), OCTOBER.start)])
+    result = monthclose("close", "2026-10").stdout
+    assert ", 1 unfinished" in result.splitlines()[0]
+    [line] = [line for line in result.splitlines() if "    idle: " in line]
+    assert line.endswith(" UTC)")
+    assert " (since 2026-" in line

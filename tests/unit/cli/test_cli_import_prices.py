@@ -181,7 +181,7 @@ def test_new_prices_are_said_with_who_used_the_sku_last_month(monthclose: Comman
 
     assert "2 prices (2 changed)" in said
     assert "price of SKU 'droplet' in USD, changed (unit_price 1 to 1.5): 2 of 2 customers used it in 2026-10" in said
-    assert "and 1 SKU that nobody used in 2026-10" in said
+    assert "and 1 SKU that nobody was billed for in 2026-10" in said
 
 
 def test_whom_an_import_touches_is_in_its_json(monthclose: Command, tmp_path: Path) -> None:
@@ -241,3 +241,17 @@ def test_of_many_entries_those_with_a_mistake_come_first(monthclose: Command, tm
     first = said.index("16 fees (16 new): due from 1 customer") + 1
     assert "not a customer: acmee" in said[first]
     assert "and 6 more; all of them: --json" in result.stderr
+
+
+def test_skus_that_no_price_is_for_are_named(monthclose: Command, tmp_path: Path) -> None:
+    path = tmp_path / "limits.toml"
+    path.write_text(
+        '[[prices]]\nsku = "vm"\ncurrency = "USD"\nunit_price = "1"\n'
+        '[[limits]]\nid = "cap"\ncurrency = "USD"\nmaximum = "10"\nskus = ["vm", "nosuchsku"]\n'
+        '[[discounts]]\nid = "off"\npercent = 5\nskus = ["vm"]\n'
+    )
+    said = lines_of(monthclose("import", "prices", path, "--check").stdout)
+    assert [line.partition("; ")[2] for line in said if "'cap'" in line] == ["no price for SKU: nosuchsku"]
+    assert [line.partition("; ")[2] for line in said if "'off'" in line] == [""]
+    entries = monthclose.json("import", "prices", str(path), "--check", "--json")["effects"]["entries"]
+    assert {entry["name"]: entry["without_price"] for entry in entries}["cap"] == ["nosuchsku"]

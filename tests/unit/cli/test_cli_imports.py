@@ -375,3 +375,41 @@ def test_an_optional_column_that_appears_late_in_json_lines_is_still_read(
     monthclose("import", "usage", usage_file)
     priced = [event for event in monthclose.world.usage.events("acme", OCTOBER) if event.unit_price is not None]
     assert [(event.event_id, str(event.unit_price)) for event in priced] == [("usage.csv#151", "0.5")]
+
+
+def test_a_price_book_among_files_of_rows_is_recognised(monthclose: Command, tmp_path: Path) -> None:
+    for name, text in {"prices.toml": '# ours\ncurrency = "USD"\n', "prices": '\n[[prices]]\nsku = "vm"\n'}.items():
+        path = tmp_path / name
+        path.write_text(text)
+        said = monthclose("import", "customers", path, exit_code=2).stderr
+        assert f"{name} is TOML, not a file of rows" in said
+        assert "monthclose import prices FILE" in said
+
+
+def test_reasons_that_are_not_named_are_counted(monthclose: Command, usage_file: Path) -> None:
+    usage_file.write_text(
+        "customer_id,sku,quantity,time\nacme,a,x,2026-10-01\nacme,,1,2026-10-01\nacme,a,1,yesterday\n"
+        "nobody,a,1,2026-10-01\n,a,1,2026-10-01\n"
+    )
+    said = " ".join(monthclose("import", "usage", usage_file, exit_code=2).stderr.split())
+    assert "and 2 more reasons (2 rows; see the rejected rows)" in said
+
+
+def test_a_check_says_once_that_nothing_was_imported(monthclose: Command, usage_file: Path) -> None:
+    result = monthclose("import", "usage", usage_file, *MAPS, "--check", exit_code=2)
+    assert result.stderr.count("nothing was imported") == 1
+    assert "correct the rejected rows, and check the file again" in result.stderr
+
+
+def test_usage_that_is_corrected_to_nothing_needs_no_price(monthclose: Command, usage_file: Path) -> None:
+    usage_file.write_text("customer_id,sku,quantity,time\nacme,unpriced,0,2026-10-02\n")
+    assert "no price" not in monthclose("import", "usage", usage_file).stderr
+
+
+def test_late_usage_of_parked_customers_is_said_to_be_billed_with_its_own_month(
+    monthclose: Command, usage_file: Path
+) -> None:
+    monthclose.world.open()
+    usage_file.write_text(rows_of(1, 0))
+    said = " ".join(monthclose("import", "usage", usage_file).stderr.split())
+    assert "(those of parked customers on the invoice of 2026-10, when it is closed again)" in said

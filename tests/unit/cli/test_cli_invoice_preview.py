@@ -7,6 +7,7 @@ import pytest
 
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.pricing import Graduated, Price, PriceBook, Tier
+from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.usage import UsageEvent
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, World
@@ -166,3 +167,23 @@ def test_a_preview_for_a_customer_not_covered_by_the_tax_table_says_what_to_do(
     assert (
         "the tax table has no rate for FR (no region given) on 2026-10-31; add one and import the table again" in said
     )
+
+
+def test_events_are_listed_by_time_and_not_by_their_ids(monthclose: Command, world: World) -> None:
+    ids = {"e10": 3, "e9": 9, "z": 1, "a": 20}
+    world.usage.put(
+        UsageEvent(name, "acme", "vm", Decimal(1), OCTOBER.start.replace(day=day + 1), resource="web-1")
+        for name, day in ids.items()
+    )
+    lines = monthclose.json("invoice", "preview", "acme", "2026-10", "--json", "--events", "5")["lines"]
+    assert [event["event_id"] for event in lines[0]["events"]["first"]] == ["e0", "e1", "e2", "z", "e10"]
+
+
+def test_a_line_that_names_its_month_in_words_has_it_once(monthclose: Command, world: World) -> None:
+    fee = {"id": "support", "currency": "USD", "monthly_fee": "30", "in_advance": True}
+    world.price_books.merge(read_book({"fees": [fee]}))
+    said = monthclose("invoice", "preview", "acme", "2026-10").stdout
+    [line] = [line.split() for line in said.splitlines() if "support" in line]
+    assert line == ["support,", "in", "advance", "for", "2026-11", "1", "month", "30.00"]
+    world.close()
+    assert "2026-11" not in monthclose("invoice", "show", "inv-1").stdout.split("in advance for 2026-11")[1]

@@ -44,7 +44,7 @@ def test_an_import_of_prices_names_tax_classes_that_the_tax_table_does_not_know(
 ) -> None:
     file = written(tmp_path / "prices.toml", PRICES)
     result = monthclose("import", "prices", file)
-    assert "no rate in the tax table names the tax class boks; a close would park who uses that" in result.stderr
+    assert "no rate in the tax table names the tax class 'boks'; a close would park who uses that" in result.stderr
     assert "2 tax classes (2 new): applied to 1 customer" in result.stdout
     assert monthclose.json("import", "prices", str(file), "--json")["unknown_tax_classes"] == ["boks"]
 
@@ -53,7 +53,7 @@ def test_an_import_of_taxes_names_tax_classes_of_the_price_book_that_it_does_not
     monthclose: Command, tmp_path: Path
 ) -> None:
     file = written(tmp_path / "taxes.toml", TAXES.replace('["books"]', '["food"]'))
-    assert "names the tax class books; a close would park" in monthclose("import", "taxes", file).stderr
+    assert "names the tax class 'books'; a close would park" in monthclose("import", "taxes", file).stderr
     said = monthclose.json("import", "taxes", str(file), "--json")
     assert (said["classes"], said["unknown_tax_classes"]) == (["food"], ["books"])
     known = written(tmp_path / "taxes.toml", 'classes = ["books"]\n' + TAXES.replace('["books"]', '["food"]'))

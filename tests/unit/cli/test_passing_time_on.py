@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cli.passing.schedules import Daily, Often, Rule, Schedule
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
+from monthclose.domain.usage import UsageEvent
 from monthclose.handlers.open_close import requested_period
 from monthclose.ports import ChargeOutcome, Collected, Execution, Refused
 from sandbox.clock import ClockFile
@@ -216,6 +218,13 @@ def test_a_month_of_a_declined_card_is_told_day_by_day(passage: Passage, world: 
         "04 Dec 1 payment tried again, 1 paid, 1 hold lifted, 1 e-mail sent"
     ]
     assert world.month("acme", NOVEMBER).collected_how is PaymentState.PAID
+
+
+def test_a_close_that_parks_customers_says_so_beside_books_that_tie(passage: Passage, world: World) -> None:
+    world.add_customer("acme")
+    world.usage.put([UsageEvent("e", "acme", "unpriced", Decimal(1), NOVEMBER.start)])
+    told = lines(passage.steps(at("2026-12-01T10:00")))
+    assert told[-2:] == ["01 Dec   the books tie", "01 Dec   1 parked: monthclose list parked 2026-11"]
 
 
 def test_a_step_that_was_interrupted_comes_again_and_nothing_is_left_out(

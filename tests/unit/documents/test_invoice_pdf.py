@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from monthclose.adapters.documents.sheet import MINUS
 from monthclose.adapters.documents.typst import TypstRenderer
 from monthclose.adapters.documents.view import invoice_view
 from monthclose.domain.invoices.document import InvoiceDocument
@@ -225,7 +226,7 @@ BIG_TIER = {
     [
         ([BIG_TIER], "tier 0 to 10,000,000: 1,000,000 x 0.00001 = 10"),
         ([BIG_TIER | {"from": "10000000", "up_to": "any"}], "tier 10,000,000 to any: 1,000,000 x 0.00001 = 10"),
-        ([STEP | {"how": "sum"}, {"kind": "cap", "cap": "6", "amount": "-0.251"}], "capped at 6: -0.251"),
+        ([STEP | {"how": "sum"}, {"kind": "cap", "cap": "6", "amount": "-0.251"}], f"capped at 6: {MINUS}0.251"),
         ([_part("1296000")], "99 x 15 of 30 days = 49.5"),
         ([_part("1299600")], "99 x 361 of 720 hours = 49.6375"),
         ([_part("1/3")], "99 x 0.333333333 of 2,592,000 seconds = 0.000012731"),
@@ -346,9 +347,22 @@ def test_each_section_has_a_heading_its_lines_and_a_subtotal() -> None:
     rows = invoice_view(document, None)["rows"]
     subtotal = sum(line.amount_minor for line in lines[1:])
     texts = [row["text"] for row in rows]
-    assert (texts[1], texts[4]) == ("North Ltd", "Subtotal for North Ltd")
-    assert rows[1]["details"] == ["n", "Purchase order: PO 1", "Cost centre: CC-12"]
-    assert rows[4]["amount"] == f"{subtotal / 100:,.2f}"
-    assert [row["running"] for row in invoice_view(plain, None)["rows"]] == [rows[n]["running"] for n in (0, 2, 3)]
-    assert rows[4]["running"] == rows[3]["running"]
+    assert (texts[1], rows[1]["amount"]) == (f"Subtotal for {document.customer.name}", rows[0]["amount"])
+    assert (texts[2], texts[5]) == ("North Ltd", "Subtotal for North Ltd")
+    assert rows[2]["details"] == ["n", "Purchase order: PO 1", "Cost centre: CC-12"]
+    assert rows[5]["amount"] == f"{subtotal / 100:,.2f}"
+    assert [row["running"] for row in invoice_view(plain, None)["rows"]] == [rows[n]["running"] for n in (0, 3, 4)]
+    assert rows[5]["running"] == rows[4]["running"]
     assert RENDERER.render(document, None).startswith(b"%PDF")
+
+
+def test_negative_amounts_in_the_arithmetic_have_a_minus_sign_and_months_keep_their_hyphens() -> None:
+    plain = sample(1)
+    steps = (
+        {"kind": "carried", "period": "2026-10", "value": "-34", "amount": "-34"},
+        {"kind": "billed", "invoice": "INV-00000001", "value": "12", "amount": "-12"},
+    )
+    document = replace(plain, lines=(replace(plain.lines[0], steps=steps, unit_price=None),))
+    details = invoice_view(document, None)["rows"][0]["details"]
+    assert any(f"2026-10: {MINUS}34" in text for text in details)
+    assert any(f"INV-00000001: {MINUS}12" in text for text in details)

@@ -191,7 +191,7 @@ def test_a_formula_counts_with_the_value_that_its_program_has_stored(drop: Drop)
 def test_of_several_sheets_one_is_named(drop: Drop) -> None:
     content = spreadsheet([("notes",)], May=[HEADER, ("acme", "s", 1, "2026-10-02", "")])
     drop.world.inbox.drop(KEY, content)
-    assert drop.run()["error"] == "a.csv has 2 sheets: Sheet, May\nname one by the option sheet"
+    assert drop.run()["error"] == "a.csv has 2 sheets: Sheet, May\nname one: --sheet NAME"
     drop.world.inbox.drop(KEY, content, sheet="June")
     assert drop.run(execution="import-2")["error"] == "a.csv has no sheet 'June'; its sheets are Sheet, May"
     drop.world.inbox.drop(KEY, content, sheet="May")

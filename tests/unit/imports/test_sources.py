@@ -168,7 +168,7 @@ def test_a_file_in_another_encoding_is_refused_and_says_what_helps(drop: Drop) -
     drop.world.inbox.drop(KEY, csv_file(rows, encoding="windows-1252"))
     assert drop.run()["error"] == (
         "a.csv is not UTF-8 text (before the first row)\n"
-        "name its encoding (by the option encoding: windows-1252, for example), or save it as CSV UTF-8"
+        "name its encoding (--encoding windows-1252, for example), or save it as CSV UTF-8"
     )
 
 

@@ -278,7 +278,7 @@ def test_an_explanation_names_the_events_of_each_member() -> None:
     [
         ([row("a", "a")], {"a": "payer is the customer itself"}),
         ([row("a", "nobody")], {"a": "payer is not a customer"}),
-        ([row("a", "b"), row("b", "a")], {"a": "payer is not a customer", "b": "payer is not a customer"}),
+        ([row("a", "b"), row("b", "a")], {"a": "payer has a payer itself", "b": "payer has a payer itself"}),
         ([row("a"), row("b", "a"), row("c", "b")], {"c": "payer has a payer itself"}),
         ([row("a", currency="EUR"), row("b", "a")], {"b": "currency is not that of the payer"}),
     ],

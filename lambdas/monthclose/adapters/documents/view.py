@@ -4,6 +4,7 @@ It is written in the document's language: labels, days and numbers, and those of
 words. What the company or a person wrote stays as it is.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
 from monthclose.domain.invoices.document_parts import DocumentLine, Section
 from monthclose.domain.tax.tax import TaxLine
 
+_NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")
+"""The hyphen of a negative number, and of nothing else: not of `2026-10` or `INV-1`."""
 _ROOMY = 24
 _FEW_STEPS, _SHORT_TEXT = 12, 600
 HEADINGS = {DocumentKind.INVOICE: "Invoice", DocumentKind.CREDIT_NOTE: "Credit note"}
@@ -75,6 +78,9 @@ class _Page(Sheet):
         document, named = self.document, {section.customer_id for section in self.document.sections}
         own = [line for line in document.lines if line.customer_id not in named]
         rows, running = self._rows_of(own, 0), sum(line.amount_minor for line in own)
+        if own and document.sections:
+            total = self.say("Subtotal for {name}", name=document.customer.name)
+            rows.append(self._standing_out(total, [], running) | {"amount": self.amount(running)})
         for section in document.sections:
             lines = document.lines_of(section.customer_id)
             subtotal = sum(line.amount_minor for line in lines)
@@ -124,7 +130,7 @@ class _Page(Sheet):
         sku, period = line.sku if line.sku != line.description else "", self.said(line.period)
         names = given(sku, line.resource, period, *self._span(line), self._rates(line))
         explained = line.explained(self.locale) if self.language else line.explanation
-        return [soft(text) for text in given(" · ".join(names), *explained)]
+        return [soft(text) for text in given(" · ".join(names), *(_NEGATIVE.sub(MINUS, text) for text in explained))]
 
     def _rates(self, line: DocumentLine) -> str:
         """Name the taxes of a line, where not all lines have the same."""

@@ -32,7 +32,7 @@ class BillableCheck:
 
     def check(self, event: UsageEvent, profile: Profile) -> None:
         """Check an event of a customer."""
-        if event.unit_price is None and (missing := self._without_price(event, profile.currency)):
+        if event.quantity and event.unit_price is None and (missing := self._without_price(event, profile.currency)):
             add_named(self._tally.unpriced, missing)
         if not profile.payer and not self._taxable.covers(event, profile):
             add_named(self._tally.untaxed, event.customer_id)

@@ -59,7 +59,7 @@ def unknown_classes(book: PriceBook, taxes: Taxes) -> list[str]:
 
 def unknown_in_words(classes: Sequence[str]) -> list[str]:
     """Say what becomes of tax classes that the tax table does not know; nothing if there are none."""
-    what = f"the tax {'class' if len(classes) == 1 else 'classes'} {', '.join(classes)}"
+    what = f"the tax {'class' if len(classes) == 1 else 'classes'} {', '.join(map(repr, classes))}"
     return [f"no rate in the tax table names {what}; a close would park who uses that"] if classes else []
 
 

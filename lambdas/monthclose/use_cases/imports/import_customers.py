@@ -53,7 +53,7 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
         Whether to say what an import would do, and store nothing: so many customers are new or changed.
     """
     read = partial(read_customer, check_tax_id=check_tax_id, billing_days=billing_days, time_zones=time_zones)
-    tally, waiting = Tally(), dict[str, tuple[Row, Profile]]()
+    tally, waiting, held = Tally(), dict[str, tuple[Row, Profile]](), _InOrder(reject)
 
     def refuse(row: Row, profile: Profile, reason: str) -> None:
         tally.taken -= 1
@@ -62,7 +62,7 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
         if not tally.groups[group]:
             del tally.groups[group]
         add_named(tally.rejected, reason)
-        reject(row, reason)
+        held.add(row, reason)
 
     for chunk in chunks(kept(rows, mapping, tally)):
         found: dict[str, Row] = {}
@@ -71,7 +71,7 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
             customer, reason = read_row(row, mapping, read)
             if customer is None:
                 add_named(tally.rejected, reason)
-                reject(row, reason)
+                held.add(row, reason)
                 continue
             customer_id, profile = customer
             profiles[customer_id], found[customer_id] = profile, row
@@ -81,18 +81,42 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
             add_named(tally.groups, _group(profile))
         if check:
             _compare(profiles, directory, tally)
+            held.hand_on()
             continue
         for customer_id, reason in regrouper.move(directory.put_profiles(profiles.items()), today).items():
             if reason == UNKNOWN_PAYER and len(waiting) < _MOST_WAITING:
                 waiting[customer_id] = found[customer_id], profiles[customer_id]
             else:
                 refuse(found[customer_id], profiles[customer_id], reason)
+        if not waiting or len(held.rows) > _MOST_WAITING:
+            held.hand_on()
     for customer_id, reason in regrouper.move({name: of for name, (_, of) in waiting.items()}, today).items():
-        refuse(*waiting[customer_id], reason)
+        row, profile = waiting[customer_id]
+        circular = reason == UNKNOWN_PAYER and profile.payer in waiting  # which is no payer as it waits for its own
+        refuse(row, profile, "payer has a payer itself" if circular else reason)
+    held.hand_on()
     return tally
 
 
+class _InOrder:
+    """Rejected rows that are kept until the file's order is known: some are only rejected at the end."""
+
+    def __init__(self, reject: Reject) -> None:
+        self.rows: list[tuple[Row, str]] = []
+        self._reject = reject
+
+    def add(self, row: Row, reason: str) -> None:
+        self.rows.append((row, reason))
+
+    def hand_on(self) -> None:
+        for row, reason in sorted(self.rows, key=lambda rejected: rejected[0].number):
+            self._reject(row, reason)
+        self.rows.clear()
+
+
 def _group(profile: Profile) -> str:
+    if profile.payer:
+        return "billed with their payer"
     return profile.payment_provider if profile.payment_method else "no payment method"
 
 

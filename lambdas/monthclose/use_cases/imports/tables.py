@@ -33,6 +33,7 @@ _MOST_COLUMNS, _LONGEST_COLUMN = 1000, 256
 _MOST_EMPTY = 2_000_000
 """Most empty lines, beyond two for each other line: the time left is not checked while they are skipped."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_TOML = re.compile(r"\s*\[\[\s*[a-z_]+\s*\]\]")
 _BROKEN = "row is not valid CSV"
 _OPEN_QUOTE = f"{_BROKEN}: a quote is not closed, so the lines after it were read as part of the row"
 _DELIMITERS = (",", ";", "\t")
@@ -180,7 +181,7 @@ def readable(name: str, row: Callable[[], int] = lambda: 0, encoding: str = "") 
     try:
         yield
     except UnicodeError:
-        advice = "name its encoding (by the option encoding: windows-1252, for example), or save it as CSV UTF-8"
+        advice = "name its encoding (--encoding windows-1252, for example), or save it as CSV UTF-8"
         raise UserMistakeError(
             f"{name} is not {encoding or 'UTF-8'} text ({_place(row())})\n"
             f"{'name another encoding, or save it as CSV UTF-8' if encoding else advice}"
@@ -198,6 +199,11 @@ def _parse(name: str, text: IO[str], start: str, options: FileOptions) -> tuple[
     lines = _Lines(name, text)
     if start[0] == "{":
         columns, rows = _json_lines(lines, options.decimal)
+    elif _TOML.match(start) or name.removesuffix(".gz").endswith(".toml"):
+        raise UserMistakeError(
+            f"{name} is TOML, not a file of rows\n"
+            "a price book: monthclose import prices FILE; a tax table: monthclose import taxes FILE"
+        )
     elif start[0] == "[":
         raise UserMistakeError(f"{name} is one JSON array; write one object per line (JSON Lines)")
     else:

@@ -18,6 +18,7 @@ from monthclose.use_cases.imports.check_billable import summary_of, unbillable_i
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
 
+_MOST_REASONS = 3
 IMPORTED, CHECKED, UNUSABLE = "imported", "checked", "unusable"
 
 
@@ -104,9 +105,7 @@ class OutcomeKeeper:
         elif tally.taken:
             self._delete(text)
         else:
-            commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))[:3]
-            reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in commonest)
-            error = f"nothing in {file.name} {'would be' if check else 'was'} imported: {reasons}"
+            error = f"nothing in {file.name} {'would be' if check else 'was'} imported: {reasons_in_words(tally)}"
             self._put_text(text, f"{error}\nthe rejected rows: {table}")
         status = UNUSABLE if error else CHECKED if check else IMPORTED
         return self._remember(file, tally, status, error, table if tally.rejected else "")
@@ -166,6 +165,16 @@ class OutcomeKeeper:
     def _delete(self, key: str) -> None:
         if self.inbox.has(key):  # in a versioned bucket, deleting what is not there leaves a delete marker, too
             self.inbox.delete(key)
+
+
+def reasons_in_words(tally: Tally) -> str:
+    """Name the commonest reasons of rejection, and count the others."""
+    commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))
+    named = [f"{reason} ({count(number, 'row')})" for reason, number in commonest[:_MOST_REASONS]]
+    more = commonest[_MOST_REASONS:]
+    rows = count(sum(number for _, number in more), "row")
+    others = f" and {count(len(more), 'more reason', 'more reasons')} ({rows}; see the rejected rows)" if more else ""
+    return f"{', '.join(named)}{others}"
 
 
 def require_rows(name: str, tally: Tally) -> None:

@@ -1,5 +1,6 @@
 """Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, recomputed."""
 
+from bisect import insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +29,7 @@ _NOT_FROM_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT, LineKin
 
 @dataclass(slots=True)
 class _LineEvents:
-    """The events of one line: all are counted, the first few are kept."""
+    """The events of one line: all are counted, the earliest few are kept."""
 
     line: LineContent
     count: int = 0
@@ -38,8 +39,13 @@ class _LineEvents:
     def add(self, event: UsageEvent, most: int) -> None:
         self.count += 1
         self.quantity = EXACT.add(self.quantity, event.quantity)
-        if len(self.first) < most:
-            self.first.append(event)
+        if most and (len(self.first) < most or _by_time(event) < _by_time(self.first[-1])):
+            insort(self.first, event, key=_by_time)
+            del self.first[most:]
+
+
+def _by_time(event: UsageEvent) -> tuple[datetime, str]:
+    return event.time, event.event_id
 
 
 def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, Any]:

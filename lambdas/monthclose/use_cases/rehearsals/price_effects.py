@@ -6,8 +6,8 @@ counted, or what the largest invoices say.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from monthclose.domain.accounts.customer import Profile
@@ -62,12 +62,15 @@ class Effect:
         Named, but not among the customers.
     other_currency : tuple of str
         Named, and billed in another currency: the entry never holds for them.
+    unpriced : tuple of str
+        SKUs that the entry is on, and the book has no price for: mistyped, unless their usage comes with its prices.
     """
 
     change: EntryChange
     customers: int | None = None
     unknown: tuple[str, ...] = ()
     other_currency: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,10 @@ class PriceEffects:
         general = [change for change in changes if not change.customers]
         everybody = self._everybody() if any(change.section is not Section.PRICE for change in general) else None
         last = self.last_month.read() if any(change.section is Section.PRICE for change in general) else None
-        effects = tuple(_effect(change, everybody, last, known) for change in changes)
+        priced = {price.sku for price in after.prices}
+        effects = tuple(
+            replace(_effect(change, everybody, last, known), unpriced=_unpriced(change, priced)) for change in changes
+        )
         return Effects(effects, everybody, last)
 
     def _everybody(self) -> Everybody:
@@ -134,6 +140,10 @@ class PriceEffects:
             return Everybody(counted)
         last = next((close for close in self.closes.all() if close.customers), None)
         return Everybody({}, last.customers, last.period) if last else Everybody(counted + Counter(currencies))
+
+
+def _unpriced(change: EntryChange, priced: Container[str]) -> tuple[str, ...]:
+    return () if change.section is Section.PRICE else tuple(sku for sku in change.skus if sku not in priced)
 
 
 def _effect(

@@ -68,7 +68,7 @@ class Workbook:
                 raise UserMistakeError(f"{name} has no sheet {sheet!r}; its sheets are {listed}")
             return self.sheets[sheet]
         if len(visible) != 1:
-            raise UserMistakeError(f"{name} has {len(visible)} sheets: {listed}\nname one by the option sheet")
+            raise UserMistakeError(f"{name} has {len(visible)} sheets: {listed}\nname one: --sheet NAME")
         return self.sheets[visible[0]]
 
 
