@@ -15,7 +15,8 @@ MOST = 20
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-NAMES = "an attribute's name begins with a letter, and has lower-case letters, digits and underscores, at most 64"
+_RULE = "begins with a letter, and has lower-case letters, digits and underscores, at most 64"
+NAMES = f"an attribute's name {_RULE}"
 
 
 def is_name(name: str) -> bool:
@@ -42,18 +43,22 @@ def read_attributes(fields: Mapping[str, str]) -> Attributes:
     Raises
     ------
     UserMistakeError
-        One cannot be an attribute or appears twice, or there are too many.
+        One cannot be an attribute or appears twice, or there are too many. The words are the same from row to row:
+        rejected rows are counted by them, and a name in a row may be anything, a person's address too.
     """
+    if not any(name.startswith(FIELD) for name in fields):
+        return ()  # most usage has none, and this is done for every row
     found = {name.removeprefix(PREFIX): value for name, value in fields.items() if name.startswith(PREFIX)}
     for name, value in _object(fields.get(FIELD, "")).items():
         if found.get(name, value) != value:
-            raise UserMistakeError(f"attributes.{name} appears twice, with different values")
+            raise UserMistakeError("an attribute appears twice, with different values")
         found[name] = value
     if len(found) > MOST:
         raise UserMistakeError(f"there are more than {MOST} attributes")
-    return tuple(
-        sorted((check_name(name), check_key(value, f"attributes.{name}")) for name, value in found.items() if value)
-    )
+    given = sorted((name, check_key(value, "an attribute's value")) for name, value in found.items() if value)
+    if not all(is_name(name) for name, _ in given):
+        raise UserMistakeError(f"an attribute's name is not possible: it {_RULE}")
+    return tuple(given)
 
 
 def _object(text: str) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from monthclose.domain.errors import UserMistakeError
 
@@ -57,11 +58,15 @@ class Period:
     @classmethod
     def of(cls, time: datetime) -> Period:
         """Find the calendar month that holds a time, in UTC."""
-        return cls.on(time.astimezone(UTC).date())
+        if time.tzinfo is not UTC:
+            time = time.astimezone(UTC)
+        return _calendar_month(time.year, time.month)
 
     @classmethod
     def on(cls, day: date, billing_day: int = 1) -> Period:
         """Find the period with a billing day that holds a date."""
+        if billing_day == 1:
+            return _calendar_month(day.year, day.month)
         month = cls(day.year, day.month, billing_day)
         return month if month.first_day <= day else month.previous
 
@@ -106,6 +111,12 @@ class Period:
     def previous(self) -> Period:
         """The period before."""
         return Period(self.year - (self.month == 1), (self.month - 2) % 12 + 1, self.day)
+
+
+@lru_cache(maxsize=4096)
+def _calendar_month(year: int, month: int) -> Period:
+    """Make a calendar month once: each event of usage asks for its own several times."""
+    return Period(year, month)
 
 
 def day_in_words(day: date) -> str:

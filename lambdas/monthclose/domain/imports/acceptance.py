@@ -40,13 +40,14 @@ class UsageAcceptance:
         id_from_position : bool
             Its id is its position in a file: other content there is a corrected file, whose rows replace the former.
         """
-        known = self._known.get(event.key)
+        key = event.key
+        known = self._known.get(key)
         if known and id_from_position:
             return self._correct(event, known)
         if known and not known.says_the_same(event):
             return CONFLICT
         if event.replaces:
-            old = self._known.get(event.key._replace(event_id=event.replaces))
+            old = self._known.get(key._replace(event_id=event.replaces))
             if old is None:
                 return NOT_THERE
             if old.replaced_by not in ("", event.event_id):  # its own: an import broke off between the two
@@ -74,9 +75,10 @@ def keys_of(events: Iterable[UsageEvent]) -> set[EventKey]:
     """The keys that a decision on events needs to know of: their own, and those of what they replace."""
     keys = set()
     for event in events:
-        keys.add(event.key)
+        key = event.key
+        keys.add(key)
         if event.replaces:
-            keys.add(event.key._replace(event_id=event.replaces))
+            keys.add(key._replace(event_id=event.replaces))
     return keys
 
 

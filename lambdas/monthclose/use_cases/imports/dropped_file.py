@@ -149,12 +149,14 @@ def tally_content(tally: Tally) -> dict[str, Any]:
 def add_tally(tally: Tally, content: Mapping[str, Any]) -> None:
     """Add a tally that `tally_content` wrote."""
     tally.taken += content["taken"]
-    tally.rejected.update(content["rejected"])
     tally.groups.update(content["groups"])
     tally.late.update(content["late"])
     tally.new += content.get("new", 0)  # earlier releases did not count these
     tally.changed += content.get("changed", 0)
-    named = ((tally.unpriced, "unpriced"), (tally.untaxed, "untaxed"), (tally.left_out, "left_out"))
+    named = (
+        *((tally.rejected, "rejected"), (tally.unpriced, "unpriced")),
+        *((tally.untaxed, "untaxed"), (tally.left_out, "left_out")),
+    )
     for counter, counted in named:
         for name, number in content.get(counted, {}).items():
             add_named(counter, name, number)

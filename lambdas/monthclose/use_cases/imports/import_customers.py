@@ -49,7 +49,7 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
     def refuse(row: Row, profile: Profile, reason: str) -> None:
         tally.taken -= 1
         tally.groups[_group(profile)] -= 1
-        tally.rejected[reason] += 1
+        add_named(tally.rejected, reason)
         reject(row, reason)
 
     for chunk in chunks(kept(rows, mapping, tally)):
@@ -58,7 +58,7 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
         for row in chunk:
             customer, reason = read_row(row, mapping, read)
             if customer is None:
-                tally.rejected[reason] += 1
+                add_named(tally.rejected, reason)
                 reject(row, reason)
                 continue
             customer_id, profile = customer

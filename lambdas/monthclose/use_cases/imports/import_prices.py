@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
-from monthclose.domain.imports.intake import Reject, Row, Tally, read_price, read_row
+from monthclose.domain.imports.intake import Reject, Row, Tally, add_named, read_price, read_row
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.pricing.book.checks import mistakes_of
 from monthclose.domain.pricing.reading import PriceBookError
@@ -55,7 +55,7 @@ def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: P
         if price is not None and prices.get((price.sku, price.currency), price).model != price.model:
             price, reason = None, "sku and currency appear twice with different prices"
         if price is None:
-            tally.rejected[reason] += 1
+            add_named(tally.rejected, reason)
             reject(row, reason)
             continue
         prices[price.sku, price.currency] = price

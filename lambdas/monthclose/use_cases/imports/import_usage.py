@@ -1,6 +1,6 @@
 """Import usage: store the events of known customers, and note which of them came late."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +12,16 @@ from monthclose.domain.billing_window import period_at
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
 from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
 from monthclose.domain.imports.column_mapping import ColumnMapping
-from monthclose.domain.imports.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
+from monthclose.domain.imports.intake import (
+    Reject,
+    Row,
+    Span,
+    Tally,
+    add_named,
+    derived_event_id,
+    read_row,
+    read_usage,
+)
 from monthclose.domain.period import Period
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.ports import Billed, Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
@@ -119,7 +128,7 @@ class UsageImporter:
             if event and not reason:
                 reason = acceptance.accept(event, id_from_position=event.event_id == each.place)
             if reason or not event:
-                tally.rejected[reason] += 1
+                add_named(tally.rejected, reason)
                 reject(each.row, reason)
             else:
                 tally.taken += 1
@@ -128,7 +137,7 @@ class UsageImporter:
         corrections = sum(bool(event.replaces) for event in acceptance.came)
         tally.new += len(acceptance.came) - corrections
         tally.changed += corrections
-        self._store(acceptance, stored.values(), known, tally)
+        self._store(acceptance, stored, known, tally)
 
     def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
         """Read the stored versions of events, of those that they replace, and of what has replaced those."""
@@ -142,7 +151,7 @@ class UsageImporter:
     def _store(
         self,
         acceptance: UsageAcceptance,
-        stored: Collection[UsageEvent],
+        stored: Mapping[EventKey, UsageEvent],
         known: Mapping[str, Billed],
         tally: Tally,
     ) -> None:
@@ -152,17 +161,23 @@ class UsageImporter:
         their next month. Late events that were already stored are noted again, because an import may have broken off
         between writing and noting. Nothing is billed twice.
         """
-        events = list(acceptance.to_write.values())
-        self.usage.put(events)
-        periods = {event.key: self._billed_with(event, known[event.customer_id]) for event in (*events, *stored)}
+        self.usage.put(acceptance.to_write.values())
+        periods = {
+            key: self._billed_with(event, known[event.customer_id])
+            for key, event in (*acceptance.to_write.items(), *stored.items())
+        }
         found = {period: self.closes.get(period) for period in set(periods.values())}
         since = {period: close.opened_at - _LONGEST_CHUNK for period, close in found.items() if close}
+        if not since:
+            return
         tally.late.update(str(periods[event.key]) for event in acceptance.came if periods[event.key] in since)
-        late = [event for event in events if periods[event.key] in since]
+        late = [key for key in acceptance.to_write if periods[key] in since]
         late += [
-            event for event in stored if (at := since.get(periods[event.key])) is not None and _came_after(event, at)
+            key
+            for key, event in stored.items()
+            if (at := since.get(periods[key])) is not None and _came_after(event, at)
         ]
-        for customer_id, period in sorted({(event.customer_id, periods[event.key]) for event in late}):
+        for customer_id, period in sorted({(key.customer_id, periods[key]) for key in late}):
             retry_conflicts(partial(self._note, customer_id, period))
 
     def _billed_with(self, event: UsageEvent, customer: Billed) -> Period:
