@@ -1,6 +1,6 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from functools import partial
 
@@ -21,6 +21,8 @@ from monthclose.ports import CustomerDirectory, Taxes
 from monthclose.use_cases.imports.check_rows import chunks, kept
 from monthclose.use_cases.imports.group_customers import UNKNOWN_PAYER, Regrouper
 
+type _Named = tuple[str, Profile]
+"""A customer's id and profile."""
 _MOST_WAITING = 20_000
 """Customers who wait in memory until their payer comes later in the file."""
 
@@ -53,65 +55,89 @@ def import_customers(  # noqa: PLR0913 - keyword arguments
         Whether to say what an import would do, and store nothing: so many customers are new or changed.
     """
     read = partial(read_customer, check_tax_id=check_tax_id, billing_days=billing_days, time_zones=time_zones)
-    tally, waiting, held = Tally(), dict[str, tuple[Row, Profile]](), _InOrder(reject)
+    intake = _Intake(mapping, read, taxes, today, reject)
+    for chunk in chunks(kept(rows, mapping, intake.tally)):
+        profiles = intake.read(chunk)
+        if check:
+            _compare(profiles, directory, intake.tally)
+            intake.hand_on()
+        else:
+            intake.settle(regrouper.move(directory.put_profiles(profiles.items()), today))
+    intake.finish(regrouper)
+    return intake.tally
 
-    def refuse(row: Row, profile: Profile, reason: str) -> None:
-        tally.taken -= 1
-        group = _group(profile) if _group(profile) in tally.groups else OTHERS
-        tally.groups[group] -= 1
-        if not tally.groups[group]:
-            del tally.groups[group]
-        add_named(tally.rejected, reason)
-        held.add(row, reason)
 
-    for chunk in chunks(kept(rows, mapping, tally)):
-        found: dict[str, Row] = {}
-        profiles: dict[str, Profile] = {}
-        for row in chunk:
-            customer, reason = read_row(row, mapping, read)
+class _Intake:
+    """The rows of a file on their way: what came of each, and who waits for a payer that may come later."""
+
+    def __init__(
+        self,
+        mapping: ColumnMapping,
+        read: Callable[[Mapping[str, str]], _Named],
+        taxes: Taxes,
+        today: date,
+        reject: Reject,
+    ) -> None:
+        self.tally = Tally()
+        self._mapping, self._read, self._taxes, self._today, self._reject = mapping, read, taxes, today, reject
+        self._rows: dict[str, tuple[Row, Profile]] = {}
+        """Those read last."""
+        self._waiting: dict[str, tuple[Row, Profile]] = {}
+        self._rejected: list[tuple[Row, str]] = []
+        """Handed on in the file's order: who waits may be rejected at the end only."""
+
+    def read(self, rows: Iterable[Row]) -> dict[str, Profile]:
+        """Read some rows; returns the profiles by customer."""
+        self._rows = {}
+        for row in rows:
+            customer, reason = read_row(row, self._mapping, self._read)
             if customer is None:
-                add_named(tally.rejected, reason)
-                held.add(row, reason)
+                self._refuse(row, reason)
                 continue
             customer_id, profile = customer
-            profiles[customer_id], found[customer_id] = profile, row
-            waiting.pop(customer_id, None)
-            tally.taken += 1
-            tally.untaxable += not profile.payer and not _covered(profile, taxes, today)
-            add_named(tally.groups, _group(profile))
-        if check:
-            _compare(profiles, directory, tally)
-            held.hand_on()
-            continue
-        for customer_id, reason in regrouper.move(directory.put_profiles(profiles.items()), today).items():
-            if reason == UNKNOWN_PAYER and len(waiting) < _MOST_WAITING:
-                waiting[customer_id] = found[customer_id], profiles[customer_id]
+            self._rows[customer_id] = row, profile
+            self._waiting.pop(customer_id, None)
+            self.tally.taken += 1
+            self.tally.untaxable += not profile.payer and not _covered(profile, self._taxes, self._today)
+            add_named(self.tally.groups, _group(profile))
+        return {customer_id: profile for customer_id, (_, profile) in self._rows.items()}
+
+    def settle(self, refused: Mapping[str, str]) -> None:
+        """Take back what could not be stored, by customer with the reason; who has an unknown payer waits."""
+        for customer_id, reason in refused.items():
+            if reason == UNKNOWN_PAYER and len(self._waiting) < _MOST_WAITING:
+                self._waiting[customer_id] = self._rows[customer_id]
             else:
-                refuse(found[customer_id], profiles[customer_id], reason)
-        if not waiting or len(held.rows) > _MOST_WAITING:
-            held.hand_on()
-    for customer_id, reason in regrouper.move({name: of for name, (_, of) in waiting.items()}, today).items():
-        row, profile = waiting[customer_id]
-        circular = reason == UNKNOWN_PAYER and profile.payer in waiting  # which is no payer as it waits for its own
-        refuse(row, profile, "payer has a payer itself" if circular else reason)
-    held.hand_on()
-    return tally
+                self._take_back(*self._rows[customer_id], reason)
+        if not self._waiting or len(self._rejected) > _MOST_WAITING:
+            self.hand_on()
 
-
-class _InOrder:
-    """Rejected rows that are kept until the file's order is known: some are only rejected at the end."""
-
-    def __init__(self, reject: Reject) -> None:
-        self.rows: list[tuple[Row, str]] = []
-        self._reject = reject
-
-    def add(self, row: Row, reason: str) -> None:
-        self.rows.append((row, reason))
+    def finish(self, regrouper: Regrouper) -> None:
+        """Store those who have waited, now that everybody's payer is known."""
+        waiting = {customer_id: profile for customer_id, (_, profile) in self._waiting.items()}
+        for customer_id, reason in regrouper.move(waiting, self._today).items():
+            row, profile = self._waiting[customer_id]
+            circular = reason == UNKNOWN_PAYER and profile.payer in waiting  # no payer, as it waits for its own
+            self._take_back(row, profile, "payer has a payer itself" if circular else reason)
+        self.hand_on()
 
     def hand_on(self) -> None:
-        for row, reason in sorted(self.rows, key=lambda rejected: rejected[0].number):
+        """Hand on the rejected rows, in the file's order."""
+        for row, reason in sorted(self._rejected, key=lambda rejected: rejected[0].number):
             self._reject(row, reason)
-        self.rows.clear()
+        self._rejected.clear()
+
+    def _take_back(self, row: Row, profile: Profile, reason: str) -> None:
+        self.tally.taken -= 1
+        group = _group(profile) if _group(profile) in self.tally.groups else OTHERS
+        self.tally.groups[group] -= 1
+        if not self.tally.groups[group]:
+            del self.tally.groups[group]
+        self._refuse(row, reason)
+
+    def _refuse(self, row: Row, reason: str) -> None:
+        add_named(self.tally.rejected, reason)
+        self._rejected.append((row, reason))
 
 
 def _group(profile: Profile) -> str:
