@@ -267,6 +267,7 @@ def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
             "payment_provider": profile.payment_provider,
             "payment_method": profile.payment_method,
         },
+        **({"payer": payer} if (payer := present_payer(found)) else {}),
         **({"pays_for": children} if (children := present_children(found)) else {}),
         **({"billing_day": in_words(found.billing_cycles)} if found.billing_cycles != ON_THE_FIRST else {}),
         "balance_minor": found.balance.minor,

@@ -183,7 +183,7 @@ def test_a_line_that_names_its_month_in_words_has_it_once(monthclose: Command, w
     fee = {"id": "support", "currency": "USD", "monthly_fee": "30", "in_advance": True}
     world.price_books.merge(read_book({"fees": [fee]}))
     said = monthclose("invoice", "preview", "acme", "2026-10").stdout
-    [line] = [line.split() for line in said.splitlines() if "support" in line]
+    [line] = [line.split() for line in said.splitlines() if "in advance" in line]
     assert line == ["support,", "in", "advance", "for", "2026-11", "1", "month", "30.00"]
     world.close()
     assert "2026-11" not in monthclose("invoice", "show", "inv-1").stdout.split("in advance for 2026-11")[1]

@@ -35,6 +35,7 @@ def test_a_customer_with_a_payer_names_them_and_the_invoices_that_have_their_usa
     assert f"billed with head, on {number}: monthclose customer head" in said
     assert "nothing has happened yet" not in said
     assert "billed with head: monthclose customer head" in " ".join(monthclose("customer", "idle").output.split())
+    assert monthclose.json("customer", "north", "--json")["payer"] == "head"
     assert "billed with" not in monthclose("customer", "head").output
 
 
