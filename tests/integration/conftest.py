@@ -27,6 +27,7 @@ _REFUSED: Counter[str] = Counter()
 """Who was refused what by the policies, and how often."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist groups them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -21,7 +21,7 @@ from tests.integration.system import System
 
 def test_only_the_link_in_the_mail_opens_the_invoice(system: System) -> None:
     period = Period(2025, 10)
-    methods = {"linked": "pm_card_visa", "other": "pm_card_visa", "declined": "pm_card_chargeDeclined"}
+    methods = {"linked": "pm_card_visa", "other": "pm_card_visa", "card-declined": "pm_card_chargeDeclined"}
     for name, method in methods.items():
         system.add_customer(name, method=method)
         system.use([UsageEvent("e", name, "droplet", Decimal(2), period.start, Decimal("12.50"), "Droplet")])
@@ -57,7 +57,7 @@ def test_only_the_link_in_the_mail_opens_the_invoice(system: System) -> None:
         assert browser.get(links["linked"][:-1]).status_code == 403
         assert "Ltd" not in refused.pop()
 
-        _give_a_card_and_be_charged(system, browser, links["declined"], period)
+        _give_a_card_and_be_charged(system, browser, links["card-declined"], period)
 
     assert system.use_cases.issued.find(invoice.number) == invoice
     assert system.use_cases.issued.pdf(invoice) == shown.content
@@ -74,9 +74,9 @@ def _give_a_card_and_be_charged(system: System, browser: httpx.Client, link: str
     back = browser.post(checkout, data=card).headers["location"]
     assert back.startswith(link)
     assert "Paid on" in browser.get(back).text
-    [payment] = system.runtime.books.month("declined", period).payments
+    [payment] = system.runtime.books.month("card-declined", period).payments
     assert (payment.state, payment.collected_minor) == (PaymentState.PAID, 2500)
-    customer = system.runtime.books.customer("declined")
+    customer = system.runtime.books.customer("card-declined")
     assert customer
     assert customer.payment_method != customer.profile.payment_method == "pm_card_chargeDeclined"
 

@@ -80,7 +80,7 @@ def test_ten_days_pass(fresh_system: System, pytestconfig: pytest.Config) -> Non
 
     clock(day(3))
     system.add_customer("no-funds")
-    told = clock(day(11))
+    told = clock(day(12))
 
     assert ends(system, "pays") == [(PaymentState.PAID, "01")]
     assert ends(system, "no-funds") == [
@@ -103,7 +103,7 @@ def test_ten_days_pass(fresh_system: System, pytestconfig: pytest.Config) -> Non
     assert [f"{reminder.time:%d}" for reminder in reminders] == ["04", "11"]
 
     days = [step["time"][:10] for step in told["steps"] if step["what"] == "collections"]
-    assert days == [day(number) for number in range(3, 11)], "each day once, in order"
+    assert days == [day(number) for number in range(3, 12)], "each day once, in order"
     banks = {step["time"][8:10]: step["settled"] for step in told["steps"] if step["what"] == "providers"}
     assert {number: settled for number, settled in banks.items() if settled} == {
         "04": {"arrived": 2},
