@@ -243,6 +243,7 @@ def test_a_zip_file_has_one_file_in_it(drop: Drop) -> None:
         (b"PK\x05\x06" + bytes(18), "a.csv is a zip file with nothing in it"),
         (zip_file(spreadsheet(ROWS)), "a.csv is a zip file or a spreadsheet inside another file; unpack it once"),
     ],
+    ids=["ods", "xlsb", "empty zip", "spreadsheet in a zip"],  # a zip file has the time in it
 )
 def test_what_is_packed_like_a_zip_file_and_is_none_gets_advice_that_helps(
     drop: Drop, content: bytes, error: str
