@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("monthclose", deadline=None, max_examples=15)
-settings.register_profile("fast", deadline=None, max_examples=10)
+settings.register_profile("monthclose", deadline=None, max_examples=10)
+settings.register_profile("fast", deadline=None, max_examples=6)
 settings.register_profile("stories", deadline=None, max_examples=85)
 settings.load_profile("monthclose")
 
