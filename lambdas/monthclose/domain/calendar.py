@@ -237,9 +237,11 @@ def instant(local: datetime, zone: str) -> datetime:
     return first.astimezone(UTC)
 
 
+@lru_cache(maxsize=4096)
 def midnight(day: date, zone: str) -> datetime:
     """The first instant of a day, in UTC. Where the clocks go forward at midnight, it is when the day begins."""
-    return _midnight(day, zone)
+    # A midnight that doesn't exist is read with the offset from before the gap, which is the instant the clocks change.
+    return datetime.combine(day, time(), zone_named(zone)).astimezone(UTC)
 
 
 def local(time: datetime, zone: str) -> datetime:
@@ -272,9 +274,3 @@ def zone_named(name: str) -> ZoneInfo:
         There is no such zone.
     """
     return ZoneInfo(name)
-
-
-@lru_cache(maxsize=4096)
-def _midnight(day: date, zone: str) -> datetime:
-    # A midnight that doesn't exist is read with the offset from before the gap, which is the instant the clocks change.
-    return datetime.combine(day, time(), zone_named(zone)).astimezone(UTC)

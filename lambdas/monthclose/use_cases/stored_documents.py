@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.ports import Documents
 
@@ -18,6 +19,18 @@ def read_json(documents: Documents, key: str) -> dict[str, Any] | None:
     except KeyError:
         return None
     return content
+
+
+def read_document(documents: Documents, place: DocumentPlace) -> Draft:
+    """Read one invoice's document.
+
+    Raises
+    ------
+    KeyError
+        Its object is missing.
+    """
+    document: Draft = json.loads(documents.get_slice(place.key, place.offset, place.length))
+    return document
 
 
 def read_together[T](

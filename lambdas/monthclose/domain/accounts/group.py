@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from monthclose.domain import calendar
 from monthclose.domain.accounts import cycles
@@ -41,8 +41,6 @@ HAS_CHILDREN = (
     "take those out of the group a day before"
 )
 LEAVING = "time_zone cannot change on the day that the customer leaves its payer: import it again tomorrow"
-_EARLIEST_ZONE = timedelta(hours=14)
-"""How long before midnight UTC a day ends in the first time zone."""
 
 
 def decided_at(period: Period) -> datetime:
@@ -50,7 +48,7 @@ def decided_at(period: Period) -> datetime:
 
     No close of the period begins before that, whatever zone it bills by.
     """
-    return datetime.combine(period.end_day, time(), UTC) - _EARLIEST_ZONE
+    return period.end - calendar.FARTHEST_AHEAD
 
 
 def payer_for(customer: Customer, period: Period) -> str:

@@ -4,6 +4,7 @@ Each is an odd function: a negative quantity (corrections larger than the usage)
 costs. Prices are in major units of the currency, fractions of a cent allowed; every number is exact.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -141,7 +142,7 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
-class Tiered:
+class Tiered(ABC):
     """What prices by tiers.
 
     Parameters
@@ -160,9 +161,9 @@ class Tiered:
     by_resource: ClassVar[bool] = False
     single_price: ClassVar[Decimal | None] = None
 
+    @abstractmethod
     def parts(self, quantity: Fraction) -> Iterator[tuple[Tier, Fraction]]:
         """Cut a quantity into what each tier prices."""
-        raise NotImplementedError
 
     def explain(self, quantity: Fraction, into: Explanation) -> None:
         """Add each tier that prices a part of the quantity."""

@@ -1,12 +1,11 @@
 """Read what a customer's month came to, in short, from its documents: what a rehearsal compares with."""
 
-import json
 from dataclasses import replace
 
-from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.rehearsals.billed import Billed, Outcome, billed, parked
 from monthclose.ports import Documents
+from monthclose.use_cases.stored_documents import read_document
 
 
 def billed_month(documents: Documents, customer_id: str, month: CustomerMonth) -> Billed | None:
@@ -16,8 +15,7 @@ def billed_month(documents: Documents, customer_id: str, month: CustomerMonth) -
     """
     record = month.invoice or month.carried
     if record:
-        place = record.document
-        document: Draft = json.loads(documents.get_slice(place.key, place.offset, place.length))
+        document = read_document(documents, record.document)
         if month.invoice:
             return replace(billed(document), outcome=Outcome.INVOICED, total_minor=document["total_minor"])
         return replace(billed(document), outcome=Outcome.CARRIED, total_minor=0)

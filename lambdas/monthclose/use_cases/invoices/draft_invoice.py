@@ -1,6 +1,5 @@
 """Draft one customer's invoice: the same code for a close and for a preview. It only reads."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -41,6 +40,7 @@ from monthclose.use_cases.invoices.group_members import (
     views,
 )
 from monthclose.use_cases.invoices.term_history import TermHistory
+from monthclose.use_cases.stored_documents import read_document
 from monthclose.use_cases.usage_within import usage_within
 
 
@@ -365,8 +365,7 @@ class InvoiceDrafter:
 
     def _documents(self, months: Iterable[CustomerMonth]) -> list[Draft]:
         issued = [month.invoice or month.carried for month in months]
-        places = [record.document for record in issued if record]
-        return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]
+        return [read_document(self.documents, record.document) for record in issued if record]
 
 
 def _with_sections(draft: Draft, found: Sequence[SectionContent]) -> Draft:

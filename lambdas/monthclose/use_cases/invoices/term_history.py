@@ -5,7 +5,6 @@ months, and a read for each document of the term: at most eleven in a month's cl
 after the other in memory.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,12 +12,12 @@ from functools import cached_property
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.cycles import period_after, period_before
-from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms
 from monthclose.domain.pricing.deductions.earlier import EarlierMonths
 from monthclose.ports import Books, Documents
+from monthclose.use_cases.stored_documents import read_document
 
 
 class TermHistory:
@@ -80,6 +79,5 @@ class TermHistory:
     def _add_document(self, month: CustomerMonth) -> None:
         record = month.invoice or month.carried
         if record:
-            place = record.document
-            document: Draft = json.loads(self._documents.get_slice(place.key, place.offset, place.length))
+            document = read_document(self._documents, record.document)
             self._earlier[record.currency].add(document["lines"], Period.parse(document["period"]))

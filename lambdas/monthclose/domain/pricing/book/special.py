@@ -14,8 +14,20 @@ from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.models import Content
 
 
+class _Charged:
+    """What is charged in one currency, to some customers or to all."""
+
+    __slots__ = ()
+    currency: str
+    customers: tuple[str, ...]
+
+    def concerns(self, customer_id: str, currency: str) -> bool:
+        """Whether it is for a customer, while it holds."""
+        return self.currency == currency and _among(customer_id, self.customers)
+
+
 @dataclass(frozen=True, slots=True)
-class Fee:
+class Fee(_Charged):
     """A monthly fee that is due whatever is used, by the second where it begins or ends in the month.
 
     Parameters
@@ -34,10 +46,6 @@ class Fee:
     valid: Window = ALWAYS
     in_advance: bool = False
     tax_class: str = ""
-
-    def concerns(self, customer_id: str, currency: str) -> bool:
-        """Whether a customer pays it."""
-        return self.currency == currency and _among(customer_id, self.customers)
 
     def content(self) -> Content:
         """As in a price book's file."""
@@ -97,7 +105,7 @@ class Discount:
 
 
 @dataclass(frozen=True, slots=True)
-class Commitment:
+class Commitment(_Charged):
     """A minimum a term, counted after all discounts; what is missing at its end becomes a line, the true-up.
 
     Parameters
@@ -140,10 +148,6 @@ class Commitment:
         """When it holds, and its terms."""
         return Schedule(self.months, self.valid, self.term, self.calendar)
 
-    def concerns(self, customer_id: str, currency: str) -> bool:
-        """Whether a customer has it while it holds."""
-        return self.currency == currency and _among(customer_id, self.customers)
-
     def content(self) -> Content:
         """As in a price book's file."""
         return _present(
@@ -161,7 +165,7 @@ class Commitment:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(_Charged):
     """A maximum a term: what is above it is taken off.
 
     Parameters
@@ -196,10 +200,6 @@ class Limit:
     def schedule(self) -> Schedule:
         """When it holds, and its terms."""
         return Schedule(self.months, length=self.term, calendar=self.calendar)
-
-    def concerns(self, customer_id: str, currency: str) -> bool:
-        """Whether a customer has it while it holds."""
-        return self.currency == currency and _among(customer_id, self.customers)
 
     def content(self) -> Content:
         """As in a price book's file."""
