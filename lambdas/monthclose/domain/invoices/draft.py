@@ -53,7 +53,7 @@ def draft_invoice(
     lines : iterable of InvoiceLine or LineContent
         As priced, or as another document has them.
     more : mapping or None
-        What it was made from (see `use_cases.invoices.draft_invoice`).
+        What it was made from (see `use_cases.invoices.draft_customer`).
 
     Raises
     ------
