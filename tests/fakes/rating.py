@@ -1,13 +1,13 @@
 """Usage, prices and taxes."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.tax.reading import new_tax_table
 from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable
-from monthclose.domain.usage import EventKey, UsageEvent
+from monthclose.domain.usage import EventKey, StoredUsage, UsageChange, UsageEvent, UsageMonth
 from monthclose.ports import (
     Taxes,
 )
@@ -17,18 +17,47 @@ class FakeUsageStore:
     """`UsageStore` in memory."""
 
     def __init__(self) -> None:
-        self._events: dict[tuple[str, Period], dict[str, UsageEvent]] = defaultdict(dict)
+        self._events: dict[UsageMonth, dict[str, UsageEvent]] = defaultdict(dict)
+        self._versions: Counter[UsageMonth] = Counter()
 
     def put(self, events: Iterable[UsageEvent]) -> None:
         for event in events:
-            self._events[event.customer_id, event.period][event.event_id] = event
+            self._events[event.key.month][event.event_id] = event
+            self._versions[event.key.month] += 1
 
     def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
-        found = {key: self._events[key.customer_id, key.period].get(key.event_id) for key in keys}
+        found = {key: self._events[key.month].get(key.event_id) for key in keys}
         return {key: event for key, event in found.items() if event}
 
+    def look_up(
+        self,
+        wanted: Mapping[UsageMonth, Collection[str]],
+        *,
+        consistent: bool = False,
+    ) -> dict[UsageMonth, StoredUsage]:
+        return {
+            month: StoredUsage(
+                {name: self._events[month][name] for name in names if name in self._events[month]},
+                str(self._versions[month]),
+            )
+            for month, names in wanted.items()
+        }
+
+    def store(self, changes: Iterable[UsageChange]) -> list[UsageMonth]:
+        changed = []
+        for change in changes:
+            if change.seen != str(self._versions[change.month]):
+                changed.append(change.month)
+                continue
+            stored = self._events[change.month]
+            assert not any(event.event_id in stored for event in change.added), "an event is stored once"
+            assert all(event.event_id in stored for event in change.replaced), "only stored events are replaced"
+            stored.update({event.event_id: event for event in (*change.replaced, *change.added)})
+            self._versions[change.month] += 1
+        return changed
+
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
-        month = self._events[customer_id, period]
+        month = self._events[UsageMonth(customer_id, period)]
         yield from (month[name] for name in sorted(month))
 
 

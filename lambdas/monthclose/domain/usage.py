@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,12 +14,24 @@ type Attributes = tuple[tuple[str, str], ...]
 """What is said of an event beside its resource, as names and values, sorted by name: `(("region", "eu"),)`."""
 
 
+class UsageMonth(NamedTuple):
+    """A customer's usage of a calendar month in UTC: what is stored together."""
+
+    customer_id: str
+    period: Period
+
+
 class EventKey(NamedTuple):
     """What identifies an event: ids are unique within a customer's month."""
 
     customer_id: str
     period: Period
     event_id: str
+
+    @property
+    def month(self) -> UsageMonth:
+        """The month that it is unique in."""
+        return UsageMonth(self.customer_id, self.period)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,42 @@ class UsageEvent:
     def period(self) -> Period:
         """The month that the event belongs to."""
         return Period.of(self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUsage:
+    """What is stored of a month, as far as somebody asked.
+
+    Parameters
+    ----------
+    events : mapping
+        By their ids, those of the events asked for that are stored.
+    version : str
+        What the answer rests on: it changes whenever events are added to the month.
+    """
+
+    events: Mapping[str, UsageEvent]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageChange:
+    """What is to be stored in a month.
+
+    Parameters
+    ----------
+    seen : str
+        The version of the month that the change was decided on.
+    added : sequence of UsageEvent
+        Events that are not stored yet.
+    replaced : sequence of UsageEvent
+        Stored ones, with what has replaced them now.
+    """
+
+    month: UsageMonth
+    seen: str
+    added: Sequence[UsageEvent]
+    replaced: Sequence[UsageEvent] = ()
 
 
 def _said(event: UsageEvent) -> tuple[object, ...]:

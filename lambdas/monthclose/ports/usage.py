@@ -1,10 +1,10 @@
 """The store of usage."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from monthclose.domain.period import Period
-from monthclose.domain.usage import EventKey, UsageEvent
+from monthclose.domain.usage import EventKey, StoredUsage, UsageChange, UsageEvent, UsageMonth
 
 
 class UsageStore(Protocol):
@@ -18,3 +18,28 @@ class UsageStore(Protocol):
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a customer's usage of one period, in constant memory; replaced events, too."""
+
+    def look_up(
+        self, wanted: Mapping[UsageMonth, Collection[str]], *, consistent: bool = False
+    ) -> dict[UsageMonth, StoredUsage]:
+        """Look events up by their ids, month by month; every month asked for has an answer.
+
+        Parameters
+        ----------
+        consistent : bool
+            Whether everything must be seen that was stored before. Without it, an answer may be old: a change that is
+            decided on it is refused then, so this is for changes, and what is decided without one needs it.
+        """
+
+    def store(self, changes: Iterable[UsageChange]) -> list[UsageMonth]:
+        """Store changes, at most one of a month; each of them whole or not at all.
+
+        Returns the months in which somebody else has stored something since they were looked up. Nothing of these
+        changes is stored (but marks of replaced events may be): look the events up again, consistently, and decide
+        again.
+
+        Raises
+        ------
+        TryLaterError
+            The store takes no more, and time is up. Any of the changes may have been stored.
+        """

@@ -1,7 +1,7 @@
 """Usage events, in the usage table."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from itertools import batched
@@ -10,7 +10,7 @@ from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import UsageItem
 from monthclose.domain.period import Period
-from monthclose.domain.usage import EventKey, UsageEvent
+from monthclose.domain.usage import EventKey, StoredUsage, UsageChange, UsageEvent, UsageMonth
 
 _EVENTS_AT_ONCE = 2000
 """Events that are in memory at once, as items."""
@@ -34,6 +34,24 @@ class DynamoUsageStore:
         items = self._batches.read(UsageItem, wanted, consistent=True)
         found = [(wanted[item.pk, item.event_id], item) for item in items]
         return {key: _event(item, key.customer_id) for key, item in found}
+
+    def look_up(
+        self,
+        wanted: Mapping[UsageMonth, Collection[str]],
+        *,
+        consistent: bool = False,  # noqa: ARG002 - it always is
+    ) -> dict[UsageMonth, StoredUsage]:
+        """Read in batches, several at a time."""
+        found = self.stored(EventKey(*month, name) for month, names in wanted.items() for name in names)
+        by_month: dict[UsageMonth, dict[str, UsageEvent]] = {month: {} for month in wanted}
+        for key, event in found.items():
+            by_month[key.month][key.event_id] = event
+        return {month: StoredUsage(events, "") for month, events in by_month.items()}
+
+    def store(self, changes: Iterable[UsageChange]) -> list[UsageMonth]:
+        """Write in batches, several at a time."""
+        self.put(event for change in changes for event in (*change.replaced, *change.added))
+        return []
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a month; PynamoDB holds one page (1 MB) at a time."""
