@@ -1,5 +1,6 @@
 """What every usage store promises: an event is stored once, whoever imports at the same time."""
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,8 +18,9 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 def event(number: int, customer: str = "acme", **changes: object) -> UsageEvent:
     time = OCTOBER.start + timedelta(seconds=number % 2_600_000)
-    usual = UsageEvent(f"e{number:05}", customer, f"sku-{number % 3}", Decimal(number) / 8, time, received_at=NOON)
-    return replace(usual, **changes)  # type: ignore[arg-type]
+    machine = uuid.uuid5(uuid.NAMESPACE_URL, str(number)).hex  # so that fifty events are more than a pack has room for
+    usual = UsageEvent(f"e{number:05}", customer, f"sku-{number % 3}", Decimal(number) / 8, time, resource=machine)
+    return replace(usual, **{"received_at": NOON, **changes})  # type: ignore[arg-type]
 
 
 def seen(usage: UsageStore, names: Iterable[str] = (), month: UsageMonth = MONTH) -> StoredUsage:
