@@ -21,13 +21,15 @@ from monthclose.domain.period import Period
 from monthclose.names import Env
 from sandbox.aws.local_aws import LocalAws
 from tests.chaos.mischief import Step, double_a_message
-from tests.integration.system import System
+from tests.integration.system import System, until
 
 _MONTH = Period.parse(PERIOD)
 _EMULATOR, _FUNCTIONS = "AWS emulator", "Lambda functions"
 _COMMAND = Path(sys.executable).with_name("monthclose")
 _CLOSE_SECONDS = 3600
 _FOLLOW_UPS = 4
+_STARTS_TWICE = 0.1
+"""Of what is delivered twice: EventBridge's event; the others are messages."""
 _IN_TROUBLE = {"charge_timeout_seconds": 15, "max_rounds": 6, "round_wait_seconds": 5}
 
 
@@ -60,6 +62,7 @@ class MonthClose:
 
     def close(self) -> bool:
         """Start the workflow, as EventBridge does on the first of the month."""
+        until("the end of what was started twice", self._nothing_runs, _CLOSE_SECONDS)
         execution = self._system.ended(self._system.start(_MONTH), _CLOSE_SECONDS)
         return bool(execution["status"] == "SUCCEEDED")
 
@@ -78,7 +81,13 @@ class MonthClose:
         return self._run("payments", "record", customer_id, *options) == 0
 
     def deliver_twice(self, rng: random.Random) -> str | None:
-        """Put a message of the provider's queue there twice: SQS delivers at least once."""
+        """Put a message of the provider's queue there twice, or start the close twice.
+
+        SQS and EventBridge both deliver at least once.
+        """
+        if rng.random() < _STARTS_TWICE:
+            self._system.start(_MONTH)
+            return "starts of the close"
         return "messages" if self._double(rng) else None
 
     def parts(self) -> Sequence[Part]:
@@ -118,6 +127,10 @@ class MonthClose:
             charged=sum(leg.minor for leg in legs if leg.account is Account.CLEARING),
             transferred=sum(leg.minor for leg in legs if leg.account is Account.BANK),
         )
+
+    def _nothing_runs(self) -> bool:
+        arn = self._system.values[Env.STATE_MACHINE_ARN]
+        return not self._system.workflow.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"]
 
     def _in_flight(self) -> int:
         books = self._system.runtime.books
