@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo test test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle simulate clean
+.PHONY: help setup demo test test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle bench-peers simulate clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -88,6 +88,9 @@ crash-points: setup  ## a charge killed at every point, under every fault of bot
 
 bench-throttle: setup  ## how much of a provider's limit is used, with the limiter and without (7 minutes)
 	python -m bench.throttle
+
+bench-peers: setup  ## one month, billed by a plain program, by Celery and by Month close: measured, then disturbed (half an hour; CUSTOMERS=1000)
+	python -m bench.peers --write $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS) --faults-customers $(CUSTOMERS))
 
 simulate: setup  ## closes of 10,000 to 10,000,000 customers on virtual time (minutes; CUSTOMERS=1000000 for one)
 	python -m bench.scale run $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS))
