@@ -3,14 +3,15 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 from uuid import UUID
 
+from monthclose.domain.period import Period
+
 HEADER = b"event_id,customer_id,sku,resource,quantity,time,description\n"
+OCTOBER = Period(2026, 10)
 SKUS = 8
-_MONTH = datetime(2026, 10, 1, tzinfo=UTC)
-_DAYS = 31
 _MACHINES = 5
 """What a customer runs: most of their events name one of a few."""
 
@@ -36,6 +37,7 @@ class UsageFiles:
     files: int = 1
     ids: str = "numbered"
     by_time: bool = False
+    period: Period = OCTOBER
 
     @property
     def events(self) -> int:
@@ -54,8 +56,8 @@ class UsageFiles:
 
     def _line(self, customer: int, number: int) -> bytes:
         chance = random.Random(customer * 1_000_003 + number)
-        step = timedelta(days=_DAYS) / self.each
-        time = _MONTH + step * number + step * 0.9 * chance.random()
+        step: timedelta = (self.period.end - self.period.start) / self.each
+        time = self.period.start + step * number + step * 0.9 * chance.random()
         sku, machine = chance.randrange(SKUS), chance.randrange(_MACHINES)
         quantity = f"{chance.randrange(1, 72_000) / 100:g}"
         what = f"sku-{sku},vm-{customer}-{machine},{quantity},{time:%Y-%m-%dT%H:%M:%SZ},Instance of size {sku}"

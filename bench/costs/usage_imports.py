@@ -18,12 +18,10 @@ from moto.dynamodb.models import DynamoDBBackend
 
 from bench.costs.deployment import Context, deploy, runtime
 from bench.costs.meter import Meter, metering
-from bench.costs.usage_files import UsageFiles, name_of
+from bench.costs.usage_files import OCTOBER, UsageFiles, name_of
 from monthclose.domain.accounts.customer import Profile
-from monthclose.domain.period import Period
 from tests.moto_partiql import insert
 
-PERIOD = Period(2026, 10)
 _NOWHERE = "http://127.0.0.1:9"
 """No provider is asked for anything."""
 
@@ -38,9 +36,9 @@ def count_imports(files: UsageFiles) -> Meter:
         profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
         runtime().directory.put_profiles((name_of(number), profile) for number in range(files.customers))
         for number in range(files.files):
-            _import(meter, f"usage/{PERIOD}-{number:02}.csv", b"".join(files.lines(number)))
+            _import(meter, f"usage/{OCTOBER}-{number:02}.csv", b"".join(files.lines(number)))
         with meter.stage_of("read"):
-            found = sum(1 for _ in runtime().usage.events(name_of(0), PERIOD))
+            found = sum(1 for _ in runtime().usage.events(name_of(0), OCTOBER))
         assert found == files.each, f"{found} events of {files.each} are stored"
     return meter
 
