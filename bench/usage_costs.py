@@ -117,7 +117,7 @@ def main() -> None:
     """Count the cases that were chosen."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beside", type=Path, help="another checkout, with its own .venv")
-    parser.add_argument("--customers", type=int, default=1200, help="with 50 events each (1200: the file is split)")
+    parser.add_argument("--customers", type=int, default=600, help="with 50 events each")
     parser.add_argument("--only", default="", metavar="WORDS", help="only cases whose name has these words")
     parser.add_argument("--large", action="store_true", help="a customer with 1,000,000 events, too (minutes)")
     options = parser.parse_args()

@@ -36,8 +36,14 @@ class Context:
         return 900_000
 
 
-def deploy(sandbox: str, customers: int, batch: int) -> Mapping[str, str]:
-    """Make buckets, queues, tables, keys and the functions' environment; returns the queues' addresses."""
+def deploy(sandbox: str, customers: int, batch: int, **drop: int) -> Mapping[str, str]:
+    """Make buckets, queues, tables, keys and the functions' environment; returns the queues' addresses.
+
+    Parameters
+    ----------
+    drop : int
+        Settings of the usage drop, over those of cdk.json.
+    """
     s3, sqs, secrets = boto3.client("s3"), boto3.client("sqs"), boto3.client("secretsmanager")
     for bucket in ("documents", "usage-files"):
         s3.create_bucket(Bucket=bucket)
@@ -48,8 +54,10 @@ def deploy(sandbox: str, customers: int, batch: int) -> Mapping[str, str]:
     secrets.create_secret(Name="monthclose/stripe", SecretString=json.dumps(keys))
     secrets.create_secret(Name="monthclose/links", SecretString=json.dumps({"current": "k1", "k1": "0" * 64}))
     boto3.client("sesv2").create_email_identity(EmailIdentity="billing@example.com")
-    os.environ |= _environment(sandbox, queues, -(-customers // batch))
-    _create_tables()
+    os.environ |= _environment(sandbox, queues, -(-customers // batch), drop)
+    runtime()
+    create_tables()
+    _create_idempotency()
     return queues
 
 
@@ -59,14 +67,17 @@ def runtime() -> Runtime:
     return found
 
 
-def _create_tables() -> None:
-    runtime()
+def create_tables() -> None:
+    """Make the tables of the models, which a runtime has bound: one for all the models that share it."""
     made = set[str]()
     for model in Model.__subclasses__():
         described: Any = model
         if model.__module__ == models.__name__ and described.Meta.table_name not in made:
             model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
             made.add(described.Meta.table_name)
+
+
+def _create_idempotency() -> None:
     boto3.client("dynamodb").create_table(
         TableName="idempotency",
         BillingMode="PAY_PER_REQUEST",
@@ -75,7 +86,7 @@ def _create_tables() -> None:
     )
 
 
-def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mapping[str, str]:
+def _environment(sandbox: str, queues: Mapping[str, str], batches: int, drop: Mapping[str, int]) -> Mapping[str, str]:
     """Write the functions' environment, with the settings of the product's cdk.json."""
     root = Path(monthclose.__file__).parents[2]  # of the checkout that is measured
     settings = json.loads((root / "cdk.json").read_text())["context"]["monthclose"]
@@ -93,7 +104,7 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mappi
         **{env: env.value.removeprefix("MONTHCLOSE_").removesuffix("_TABLE").lower() for env in Env},
         Env.DOCUMENTS_BUCKET: "documents",
         Env.USAGE_BUCKET: "usage-files",
-        Env.USAGE_DROP: json.dumps(settings["usage_drop"]),
+        Env.USAGE_DROP: json.dumps({**settings["usage_drop"], **drop}),
         Env.MAX_REJECTED_PERCENT: str(settings["max_rejected_percent"]),
         Env.PROVIDERS: json.dumps({"stripe": provider}),
         Env.PROVIDER: "stripe",

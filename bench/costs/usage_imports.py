@@ -24,6 +24,8 @@ from tests.moto_partiql import insert
 
 _NOWHERE = "http://127.0.0.1:9"
 """No provider is asked for anything."""
+_PART_KB = 512
+"""So that the files, which are smaller than a company's by as much, are split as those are."""
 
 
 def count_imports(files: UsageFiles) -> Meter:
@@ -32,7 +34,7 @@ def count_imports(files: UsageFiles) -> Meter:
         stack.enter_context(mock_aws())
         stack.enter_context(patch.object(DynamoDBBackend, "execute_statement", insert))
         meter = stack.enter_context(metering())
-        deploy(_NOWHERE, files.customers, 1)
+        deploy(_NOWHERE, files.customers, 1, part_kb=_PART_KB)
         profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
         runtime().directory.put_profiles((name_of(number), profile) for number in range(files.customers))
         for number in range(files.files):
