@@ -37,7 +37,7 @@ class Schedule:
     Parameters
     ----------
     turns : tuple of int
-        Which of the programs that still run takes each step; when it has ended, the first of them.
+        Which of the programs that still run takes each step; when it has ended, the first of them (and the last, if it is not so many).
     dies, twice : tuple of int, or None
         A program's number and its request's, both from 0: it dies before it, or it arrives twice.
     stale : int or None
@@ -111,8 +111,12 @@ class Interleaver:
 
         def asked(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
             ask = partial(real, client, operation, arguments)
-            if self._current is None or client.meta.service_model.service_id != "DynamoDB":
+            if client.meta.service_model.service_id != "DynamoDB":
                 return ask()
+            if self._current is None:
+                answer = ask()
+                self._states.append(copy.deepcopy(table.items))
+                return answer
             return self._asked(ask, operation, _consistent(arguments))
 
         base._make_api_call = asked
@@ -121,16 +125,20 @@ class Interleaver:
         finally:
             base._make_api_call = real
 
+    def empty(self) -> None:
+        """Empty the table, and forget what was in it."""
+        self._table.items.clear()
+        self._states.clear()
+
     def run(self, programs: Sequence[Program], schedule: Schedule) -> Run:
         """Run programs to their end, or their death."""
         self._schedule, self._run = schedule, Run()
-        self._states.clear()
         self._processes = [_Process(program) for program in programs]
         for process in self._processes:
             self._go(process)
         turns = iter(schedule.turns)
         while running := [process for process in self._processes if not process.ended]:
-            turn = next(turns, 0)
+            turn = min(next(turns, 0), len(running) - 1)
             self._run.choices.append(len(running))
             self._run.turns.append(turn)
             running[turn].its_turn.release()
