@@ -185,7 +185,9 @@ def measure(made: Sequence[Deployment], files: UsageFiles, rounds: int, folder: 
     """Import a file a round, one deployment after the other, and print what each took: a table in Markdown."""
     customers = folder / "customers.csv"
     profiles = [f"{name_of(n)},C,c@example.com,USD,stripe,pm_card_visa" for n in range(files.customers)]
-    customers.write_text("\n".join(["customer_id,name,email,currency,provider,payment_method", *profiles]) + "\n")
+    customers.write_text(
+        "\n".join(["customer_id,name,email,currency,payment_provider,payment_method", *profiles]) + "\n"
+    )
     for deployment in made:
         deployment.command(["import", "customers", str(customers), "--by", "bench"])
     print("| " + " | ".join(_HEAD) + " |\n|" + "---|" * len(_HEAD), flush=True)

@@ -5,21 +5,47 @@ The product may be another checkout's (`bench.usage_costs --beside`), so nothing
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
+from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 from pynamodb.models import Model
 
 import monthclose
+from bench.costs.meter import Meter, metering
 from monthclose.adapters.dynamo import models
 from monthclose.bootstrap import Runtime
 from monthclose.names import Env
 from monthclose.settings import GENERATED_PER_SECOND
+from tests import moto_partiql
 
 WEBHOOK_SECRET = "whsec_benchmark"
+
+
+_PARTIQL = {
+    "insert": "execute_statement",
+    "execute": "execute_statement",
+    "execute_batch": "batch_execute_statement",
+}
+"""What the tests make up for that the emulator lacks, and its operations."""
+
+
+@contextmanager
+def emulator() -> Iterator[Meter]:
+    """Have an AWS in this process, and count what is asked of it."""
+    made_up = vars(moto_partiql)
+    with ExitStack() as stack:
+        stack.enter_context(mock_aws())
+        for name, operation in _PARTIQL.items():
+            if name in made_up:
+                stack.enter_context(patch.object(DynamoDBBackend, operation, made_up[name]))
+        yield stack.enter_context(metering())
 
 
 class Context:

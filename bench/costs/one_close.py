@@ -13,19 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import boto3
 import httpx
-from moto import mock_aws
-from moto.dynamodb.models import DynamoDBBackend
 
-from bench.costs.deployment import WEBHOOK_SECRET, Context, deploy, runtime
+from bench.costs.deployment import WEBHOOK_SECRET, Context, deploy, emulator, runtime
 from bench.costs.measured import FIRST, RECONCILING
-from bench.costs.meter import Meter, metering
+from bench.costs.meter import Meter
 from monthclose.bootstrap import stripe_events
 from monthclose.domain.accounts.customer import Profile
-from tests.moto_partiql import execute, execute_batch
 
 EVENTS_EACH = 50
 """Usage events of a customer in a month."""
@@ -43,10 +39,7 @@ def count_close(customers: int, batch: int) -> Meter:
     """
     with ExitStack() as stack:
         sandbox = stack.enter_context(_sandbox())
-        stack.enter_context(mock_aws())
-        stack.enter_context(patch.object(DynamoDBBackend, "execute_statement", execute))
-        stack.enter_context(patch.object(DynamoDBBackend, "batch_execute_statement", execute_batch))
-        meter = stack.enter_context(metering())
+        meter = stack.enter_context(emulator())
         deliveries = stack.enter_context(_webhooks(sandbox))
         queues = deploy(sandbox, customers, batch)
         _Run(meter, queues, customers).all(deliveries)

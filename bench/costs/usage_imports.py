@@ -7,20 +7,15 @@ which may be another checkout's.
 import json
 import os
 import sys
-from contextlib import ExitStack
 from importlib import import_module
 from typing import Any
-from unittest.mock import patch
 
 import boto3
-from moto import mock_aws
-from moto.dynamodb.models import DynamoDBBackend
 
-from bench.costs.deployment import Context, deploy, runtime
-from bench.costs.meter import Meter, metering
+from bench.costs.deployment import Context, deploy, emulator, runtime
+from bench.costs.meter import Meter
 from bench.costs.usage_files import OCTOBER, UsageFiles, name_of
 from monthclose.domain.accounts.customer import Profile
-from tests.moto_partiql import execute, execute_batch
 
 _NOWHERE = "http://127.0.0.1:9"
 """No provider is asked for anything."""
@@ -30,11 +25,7 @@ _PART_KB = 512
 
 def count_imports(files: UsageFiles) -> Meter:
     """Import the files one after the other, then read the month of the first customer."""
-    with ExitStack() as stack:
-        stack.enter_context(mock_aws())
-        stack.enter_context(patch.object(DynamoDBBackend, "execute_statement", execute))
-        stack.enter_context(patch.object(DynamoDBBackend, "batch_execute_statement", execute_batch))
-        meter = stack.enter_context(metering())
+    with emulator() as meter:
         deploy(_NOWHERE, files.customers, 1, part_kb=_PART_KB)
         profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
         runtime().directory.put_profiles((name_of(number), profile) for number in range(files.customers))
