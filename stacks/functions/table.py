@@ -195,7 +195,7 @@ _ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
 _ROWS = (REGISTER_BATCHES,)
 """Whoever sums up a batch writes its rows into the register."""
-_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
+_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET, _QUERY)}
 _STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
 """Whoever records a start looks for it, and for the settings that were recorded last."""
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
