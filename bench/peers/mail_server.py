@@ -3,7 +3,7 @@
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import cast
 
 _HOST = "127.0.0.1"
@@ -42,6 +42,10 @@ class MailServer(socketserver.ThreadingTCPServer):
 
 class _Conversation(socketserver.StreamRequestHandler):
     def handle(self) -> None:
+        with suppress(ConnectionError):  # clients are killed in the middle of a sentence
+            self._talk()
+
+    def _talk(self) -> None:
         recipients: list[str] = []
         self._say("220 bench")
         while line := self.rfile.readline():

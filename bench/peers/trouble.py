@@ -23,7 +23,8 @@ KILL_EVERY, DOUBLE_EVERY = 6.0, 2.0
 """Seconds, on average."""
 _SHARE_PAYING = 0.15
 """Of the customers: so many pay by bank transfer, every other one only half of it."""
-_ACCOUNTANTS = 2
+_ACCOUNTANTS, ACCOUNTANT_EVERY = 2, 1.0
+"""Who record them, and the seconds between two by one of them, on average."""
 _LOSING = {"reset": 0.05, "cut": 0.02, "error_500": 0.02, "hang": 0.01}
 """Of the requests about payments: the money has moved, and no answer, half of it, a 500, or nothing comes for long."""
 _REFUSING = {"unavailable_503": 0.01, "error_500": 0.01, "lock_timeout_429": 0.01, "reset": 0.01}
@@ -100,21 +101,21 @@ class BankTransfers:
         ]
         self._number = len(chosen)
 
-    def every(self, seconds: float) -> float:
-        """Tell at which interval each accountant records one, for all to have paid within a time."""
-        return seconds * _ACCOUNTANTS / max(self._number, 1)
-
     @property
     def accountants(self) -> range:
         """How many record at the same time."""
         return range(_ACCOUNTANTS)
 
     def step(self, _rng: random.Random) -> str | None:
-        """Record the next one, or put it off if it is refused for the moment."""
+        """Record the next one if it is time; it is put off if it is refused for the moment.
+
+        They come as the charges go on, whatever the pace: a share of them once that share of the people is charged.
+        """
         with self._lock:
             charged = {self._owners.get(charge["customer"]) for charge in self._provider.charges()}
             self._waiting = [sent for sent in self._waiting if sent[0] not in charged]  # they have no reason to pay now
-            if not self._waiting:
+            due = self._number * len(charged) / len(self._owners)
+            if not self._waiting or not charged or len(self.recorded) > due:
                 return None
             customer_id, minor = self._waiting.pop(0)
         if not self._contestant.record_transfer(customer_id, minor, f"transfer {customer_id}"):
