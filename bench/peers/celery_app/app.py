@@ -20,7 +20,7 @@ app.conf.update(
     task_time_limit=settings.TIME_LIMIT,
     # Results are in PostgreSQL.
     task_ignore_result=True,
-    # Charges have a queue of their own with one worker: a rate limit counts for each worker, not for all.
+    # Charges have a queue of their own: invoices and e-mails don't wait behind them.
     task_default_queue="billing",
     task_routes={"bench.peers.celery_app.tasks.charge": {"queue": "charges"}},
     beat_schedule={"sweep": {"task": "bench.peers.celery_app.tasks.sweep", "schedule": settings.SWEEP_EVERY}},

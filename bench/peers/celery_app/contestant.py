@@ -13,7 +13,7 @@ from bench.peers.contestant import PERIOD, Booked, Part, Surroundings
 from bench.peers.processes import Supervised, descendants, end, program, start, wait_until
 from bench.peers.services import PostgreSQL, Redis
 
-_CHARGERS = 16
+_CHARGE_WORKERS, _CHARGES = 2, 8
 """Charges at a time: 25 a second, each of which takes Stripe half a second, and some to spare."""
 _OTHERS = 2
 _START_SECONDS = 60
@@ -58,11 +58,15 @@ class CeleryApp:
         self._stack.callback(self._door.stop)
         self._door.call("load", str(given.customers), str(given.usage), str(given.prices))
         self._workers = [
-            self._celery("worker", "--queues=charges", f"--concurrency={_CHARGERS}", "--hostname=charges@here"),
-            self._celery("worker", "--queues=billing", f"--concurrency={_OTHERS}", "--hostname=billing@here"),
+            *(self._worker("charges", _CHARGES, number) for number in range(_CHARGE_WORKERS)),
+            self._worker("billing", _OTHERS, 0),
         ]
         self._scheduler = self._celery("beat", f"--schedule={self._folder / 'beat'}", "--pidfile=")
         wait_until(lambda: self._ask("workers") == len(self._workers), _START_SECONDS, "starting the workers")
+
+    def _worker(self, queue: str, processes: int, number: int) -> Supervised:
+        options = (f"--queues={queue}", f"--concurrency={processes}", f"--hostname={queue}{number}@here")
+        return self._celery("worker", *options)
 
     def _celery(self, kind: str, *options: str) -> Supervised:
         command = [program("celery"), "--app=bench.peers.celery_app.app", kind, "--loglevel=WARNING", *options]

@@ -14,6 +14,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from bench.peers.card import StillOpenError
 from bench.peers.celery_app import books, connections, settings
 from bench.peers.celery_app.app import app
+from bench.peers.celery_app.pacing import wait_for_slot
 from bench.peers.letter import mail_server
 
 _CHUNK = 100
@@ -55,11 +56,12 @@ def invoice_customers(period: str, customers: Sequence[str]) -> None:
         charge.delay(number)
 
 
-@app.task(**_RETRY, rate_limit=f"{settings.CHARGES_A_SECOND}/s")
+@app.task(**_RETRY)
 def charge(number: str) -> None:
     """Charge what an invoice's customer owes now, and have the customer told what came of it."""
     invoice = books.invoice(number)
     if not invoice.state:
+        wait_for_slot()
         with connections.customer_lock(invoice.customer_id) as locked:
             if not locked:
                 raise BusyError(invoice.customer_id)
