@@ -15,7 +15,7 @@ from bench.peers.services import PostgreSQL, Redis
 
 _CHARGE_WORKERS, _CHARGES = 2, 8
 """Charges at a time: 25 a second, each of which takes Stripe half a second, and some to spare."""
-_OTHERS = 2
+_OTHERS = 8
 _START_SECONDS = 60
 _SWEEP_AFTER, _SWEEP_AFTER_IN_FAULTS = 600, 150
 _PATIENCE_SECONDS = 240
