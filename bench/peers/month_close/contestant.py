@@ -81,7 +81,8 @@ class MonthClose:
         """Run `monthclose payments record`."""
         amount = f"{minor // 100}.{minor % 100:02}"
         options = ["--amount", amount, "--reference", reference, "--by", "bench"]
-        return self._run("payments", "record", customer_id, *options) == 0
+        done = self._run("payments", "record", customer_id, *options)
+        return done.returncode == 0 or "already booked" in done.stdout + done.stderr
 
     def deliver_twice(self, rng: random.Random) -> str | None:
         """Put a message of the provider's queue there twice, or start the close twice.
@@ -140,7 +141,7 @@ class MonthClose:
         payments = [books.month(name, _MONTH).payment for name in self._names()]
         return sum(payment is None or not payment.settled for payment in payments)
 
-    def _run(self, *arguments: str, check: bool = False) -> int:
+    def _run(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [_COMMAND, *arguments],
             env={**self._outside, **self._environment},
@@ -152,7 +153,7 @@ class MonthClose:
             log.write(f"$ monthclose {' '.join(arguments)}\n{done.stdout}{done.stderr}[{done.returncode}]\n")
         if check and done.returncode:
             raise RuntimeError(f"monthclose {' '.join(arguments)}: {done.stderr}")
-        return done.returncode
+        return done
 
     def _log_folder(self) -> Path:
         assert self._local
