@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 import httpx
 
+from bench.peers import mail_server
 from bench.peers.contestant import PERIOD, Booked, Part, Surroundings
 from bench.peers.meter import family
 from cli.deployment import bring_up
@@ -48,6 +49,7 @@ class MonthClose:
     def start(self, given: Surroundings) -> None:
         """Deploy, and import the files by the command."""
         self._outside = dict(os.environ)
+        os.environ["MONTHCLOSE_MAIL_SECONDS"] = str(mail_server.SECONDS)
         self._local = LocalAws(given.folder)
         provider = {"api_base": given.stripe_url, "requests_per_second": given.stripe_rate}
         self._running = bring_up(
