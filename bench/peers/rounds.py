@@ -118,6 +118,7 @@ def faults_round(make: Callable[[], Contestant], options: Options) -> Mapping[st
         table.provider.calm()
         runs += table.close()
         contestant.follow_up()
+        transfers.finish()
         return {
             "seconds": round(seconds, 1),
             "runs": runs,

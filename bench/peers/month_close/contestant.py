@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 import httpx
 
+from bench.peers import mail_server
 from bench.peers.contestant import PERIOD, Booked, Part, Surroundings
 from bench.peers.meter import family
 from cli.deployment import bring_up
@@ -48,6 +49,7 @@ class MonthClose:
     def start(self, given: Surroundings) -> None:
         """Deploy, and import the files by the command."""
         self._outside = dict(os.environ)
+        os.environ["MONTHCLOSE_MAIL_SECONDS"] = str(mail_server.SECONDS)
         self._local = LocalAws(given.folder)
         provider = {"api_base": given.stripe_url, "requests_per_second": given.stripe_rate}
         self._running = bring_up(
@@ -81,7 +83,8 @@ class MonthClose:
         """Run `monthclose payments record`."""
         amount = f"{minor // 100}.{minor % 100:02}"
         options = ["--amount", amount, "--reference", reference, "--by", "bench"]
-        return self._run("payments", "record", customer_id, *options) == 0
+        done = self._run("payments", "record", customer_id, *options)
+        return done.returncode == 0 or "already booked" in done.stdout + done.stderr
 
     def deliver_twice(self, rng: random.Random) -> str | None:
         """Put a message of the provider's queue there twice, or start the close twice.
@@ -140,7 +143,7 @@ class MonthClose:
         payments = [books.month(name, _MONTH).payment for name in self._names()]
         return sum(payment is None or not payment.settled for payment in payments)
 
-    def _run(self, *arguments: str, check: bool = False) -> int:
+    def _run(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [_COMMAND, *arguments],
             env={**self._outside, **self._environment},
@@ -152,7 +155,7 @@ class MonthClose:
             log.write(f"$ monthclose {' '.join(arguments)}\n{done.stdout}{done.stderr}[{done.returncode}]\n")
         if check and done.returncode:
             raise RuntimeError(f"monthclose {' '.join(arguments)}: {done.stderr}")
-        return done.returncode
+        return done
 
     def _log_folder(self) -> Path:
         assert self._local
