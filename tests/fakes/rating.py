@@ -7,7 +7,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.tax.reading import new_tax_table
 from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable
-from monthclose.domain.usage import EventKey, StoredUsage, UsageChange, UsageEvent, UsageMonth
+from monthclose.domain.usage import StoredUsage, UsageChange, UsageEvent, UsageMonth
 from monthclose.ports import (
     Taxes,
 )
@@ -21,13 +21,10 @@ class FakeUsageStore:
         self._versions: Counter[UsageMonth] = Counter()
 
     def put(self, events: Iterable[UsageEvent]) -> None:
+        """Store events for a test, whatever is there."""
         for event in events:
             self._events[event.key.month][event.event_id] = event
             self._versions[event.key.month] += 1
-
-    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
-        found = {key: self._events[key.month].get(key.event_id) for key in keys}
-        return {key: event for key, event in found.items() if event}
 
     def look_up(
         self,
