@@ -53,9 +53,35 @@ class FakeUsageStore:
             self._versions[change.month] += 1
         return changed
 
+    def adopt(self, month: UsageMonth, events: Iterable[UsageEvent]) -> bool:
+        some = list(events)
+        if self._events[month] or not some:
+            return False
+        self.put(some)
+        return True
+
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         month = self._events[UsageMonth(customer_id, period)]
         yield from (month[name] for name in sorted(month))
+
+
+class FakeUsageItems:
+    """`EarlierItems` in memory."""
+
+    def __init__(self, events: Iterable[UsageEvent] = ()) -> None:
+        self.kept = list(events)
+
+    def may_have(self, period: Period) -> bool:
+        return any(event.period == period for event in self.kept)
+
+    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
+        return (event for event in self.kept if event.key.month == (customer_id, period))
+
+    def months(self) -> Iterator[UsageMonth]:
+        return iter(dict.fromkeys(event.key.month for event in self.kept))
+
+    def remove(self, month: UsageMonth) -> None:
+        self.kept = [event for event in self.kept if event.key.month != month]
 
 
 class FakePriceBooks:
