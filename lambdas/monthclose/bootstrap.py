@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.adapters.aws.s3_register import S3Register
     from monthclose.adapters.dynamo.batches import Batches
+    from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
     from monthclose.assembly.limiting import Limiting
     from monthclose.domain.events import Change
     from monthclose.domain.imports.intake import CheckTaxId
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         CustomerDirectory,
         DeadLetters,
         Documents,
+        EarlierItems,
         EInvoices,
         EventBus,
         EventQueue,
@@ -233,13 +235,24 @@ class Runtime:
 
         return DynamoCustomerDirectory(self._batches, lambda: self.register)
 
-    @cached_property
+    @property
     def usage(self) -> UsageStore:
         """What customers used."""
-        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
+        return self.packed_usage
+
+    @cached_property
+    def packed_usage(self) -> DynamoUsageStore:
+        """The same, for what is moved into it."""
         from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
 
-        return DynamoUsageStore(self._connection, self._batches, [UsageItems()])
+        return DynamoUsageStore(self._connection, self._batches, [self.usage_items])
+
+    @cached_property
+    def usage_items(self) -> EarlierItems:
+        """Usage of releases that stored each event as an item."""
+        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
+
+        return UsageItems(self._batches)
 
     @cached_property
     def _s3(self) -> S3Documents:
