@@ -159,12 +159,13 @@ def test_results_come_in_order_and_what_touches_the_same_customer_is_done_one_af
 
 
 def test_nothing_is_still_running_when_a_chunk_fails() -> None:
-    ended, may_end = list[str](), threading.Event()
+    ended, begun, may_end = list[str](), threading.Event(), threading.Event()
 
     def failing() -> str:
         raise TryLaterError("throttled")
 
     def slow() -> str:
+        begun.set()
         may_end.wait(10)
         ended.append("slow")
         return "slow"
@@ -172,6 +173,7 @@ def test_nothing_is_still_running_when_a_chunk_fails() -> None:
     def jobs() -> Iterable[tuple[set[str], Callable[[], str]]]:
         yield {"a"}, failing
         yield {"b"}, slow
+        begun.wait(10)
         may_end.set()
         yield {"a"}, slow
 

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from monthclose.domain.billing_window import PeriodFinder
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
@@ -105,7 +105,7 @@ class UsageImporter:
 
     def on_trial(self) -> "UsageImporter":
         """Make an importer that says what an import would do, and stores nothing."""
-        return replace(self, usage=TrialUsage(self.usage), trial=True)
+        return replace(self, usage=cast(UsageStore, TrialUsage(self.usage)), trial=True)
 
     def load(
         self,
@@ -131,25 +131,15 @@ class UsageImporter:
         time_is_up : callable
             Whether it must not wait any longer for the sake of a close that runs.
         """
-        tally = Tally()
-        loading = _Loading(self, mapping, source)
-        chunks = customer_chunks(kept(rows, mapping, tally), mapping)
-        read = map(loading.read, chunks if self.trial else self._paced(chunks, time_is_up))
-        jobs = ((chunk.customers, partial(loading.take, chunk)) for chunk in read)
-        for taken in in_order(self.executor(), 1 if self.trial else AT_ONCE, jobs):
-            tally.add(taken.tally)
-            for row, reason in taken.rejected:
-                reject(row, reason)
-        return tally
+        return self.of_file(mapping, source).load(rows, reject, time_is_up)
 
-    def _paced(self, chunks: Iterable[list[Row]], time_is_up: TimeIsUp) -> Iterator[list[Row]]:
-        for chunk in chunks:
-            self.pace.wait(len(chunk), time_is_up)
-            yield chunk
+    def of_file(self, mapping: ColumnMapping, source: str) -> "FileImport":
+        """Begin the import of a file that comes in parts; see `load`."""
+        return FileImport(self, mapping, source)
 
 
-class _Loading:
-    """The import of one file."""
+class FileImport:
+    """The import of one file: what it has found out about customers and prices serves all of its parts."""
 
     def __init__(self, importer: UsageImporter, mapping: ColumnMapping, source: str) -> None:
         self._importer, self._mapping, self._source = importer, mapping, source
@@ -158,7 +148,24 @@ class _Loading:
         self._decider = UsageDecider(importer.usage, importer.clock)
         self._late = LateUsage(importer.closes, importer.books, importer.clock, importer.calendar, importer.trial)
 
-    def read(self, rows: Sequence[Row]) -> _Chunk:
+    def load(self, rows: Iterable[Row], reject: Reject, time_is_up: TimeIsUp = lambda: False) -> Tally:
+        """Import rows; see `UsageImporter.load`."""
+        tally, importer = Tally(), self._importer
+        chunks = customer_chunks(kept(rows, self._mapping, tally), self._mapping)
+        read = map(self._read, chunks if importer.trial else self._paced(chunks, time_is_up))
+        jobs = ((chunk.customers, partial(self._take, chunk)) for chunk in read)
+        for taken in in_order(importer.executor(), 1 if importer.trial else AT_ONCE, jobs):
+            tally.add(taken.tally)
+            for row, reason in taken.rejected:
+                reject(row, reason)
+        return tally
+
+    def _paced(self, chunks: Iterable[list[Row]], time_is_up: TimeIsUp) -> Iterator[list[Row]]:
+        for chunk in chunks:
+            self._importer.pace.wait(len(chunk), time_is_up)
+            yield chunk
+
+    def _read(self, rows: Sequence[Row]) -> _Chunk:
         """Read a chunk's rows."""
         now, mapping = self._importer.clock(), self._mapping
         span = Span(now - self._importer.horizon, now + _CLOCK_SKEW)
@@ -174,7 +181,7 @@ class _Loading:
                 currencies[row.number] = currency
         return _Chunk(read, faults, currencies, {each.event.customer_id for each in read})
 
-    def take(self, chunk: _Chunk) -> _Taken:
+    def _take(self, chunk: _Chunk) -> _Taken:
         """Store what is new of a chunk; several threads do so at once, each a chunk of other customers."""
         known = self._customers.find(set(chunk.customers))
         rejected, months = list(chunk.faults), defaultdict[tuple[str, int, int], list[UsageRow]](list)
