@@ -96,6 +96,18 @@ def test_a_correction_of_what_an_old_answer_does_not_have_is_looked_up_again() -
     assert store.consistent[-1], "the second time it is asked for what is stored now"
 
 
+def test_what_has_replaced_an_event_is_looked_up_as_it_is_now() -> None:
+    """An older answer than the first one would lack it, and it would be stored again."""
+    store = Shared()
+    world = world_on(store)
+    load(world, {"quantity": "10"})
+    load(world, {"quantity": "4"})
+    store.consistent.clear()
+    load(world, {"quantity": "3"})
+    assert store.consistent == [False, True, True]
+    assert quantities(world) == {"usage.csv#1~2": "3"}
+
+
 def test_what_is_stored_already_is_looked_up_once() -> None:
     store = Shared()
     world = world_on(store)
