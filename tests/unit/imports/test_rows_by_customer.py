@@ -90,7 +90,7 @@ def test_a_file_sorted_by_time_stores_each_customers_month_in_one_go(
     assert len(store.changed) == len(CUSTOMERS)
 
 
-SMALL_PARTS = DropSettings(part_kb=10, lanes=3)
+SMALL_PARTS = DropSettings(part_kb=4, lanes=3)
 """The file is split, and a lane has several parts."""
 
 
@@ -175,6 +175,7 @@ def as_before(world: World, run: str, lane: int) -> None:
     split = json.loads(objects[key])
     del split["runs"], split["part_bytes"]
     objects[key] = json.dumps(split).encode()
+    del objects[f"parts/{run}/runs/00000.rows"]
     for number in range(2):
-        content = objects.pop(f"parts/{run}/runs/{number:05}.rows.jsonl")
-        objects[f"parts/{run}/lane-{lane:03}/{number:05}.rows.jsonl"] = content.partition(b"\t")[2]
+        row = [number + 1, ["acme", "droplet", str(number + 1), "2026-10-02"], [], ""]
+        objects[f"parts/{run}/lane-{lane:03}/{number:05}.rows.jsonl"] = json.dumps(row).encode()

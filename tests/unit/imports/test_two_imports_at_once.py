@@ -96,6 +96,18 @@ def test_a_correction_of_what_an_old_answer_does_not_have_is_looked_up_again() -
     assert store.consistent[-1], "the second time it is asked for what is stored now"
 
 
+def test_what_has_replaced_an_event_is_looked_up_as_it_is_now() -> None:
+    """An older answer than the first one would lack it, and it would be stored again."""
+    store = Shared()
+    world = world_on(store)
+    load(world, {"quantity": "10"})
+    load(world, {"quantity": "4"})
+    store.consistent.clear()
+    load(world, {"quantity": "3"})
+    assert store.consistent == [False, True, True]
+    assert quantities(world) == {"usage.csv#1~2": "3"}
+
+
 def test_what_is_stored_already_is_looked_up_once() -> None:
     store = Shared()
     world = world_on(store)
@@ -159,12 +171,13 @@ def test_results_come_in_order_and_what_touches_the_same_customer_is_done_one_af
 
 
 def test_nothing_is_still_running_when_a_chunk_fails() -> None:
-    ended, may_end = list[str](), threading.Event()
+    ended, begun, may_end = list[str](), threading.Event(), threading.Event()
 
     def failing() -> str:
         raise TryLaterError("throttled")
 
     def slow() -> str:
+        begun.set()
         may_end.wait(10)
         ended.append("slow")
         return "slow"
@@ -172,6 +185,7 @@ def test_nothing_is_still_running_when_a_chunk_fails() -> None:
     def jobs() -> Iterable[tuple[set[str], Callable[[], str]]]:
         yield {"a"}, failing
         yield {"b"}, slow
+        begun.wait(10)
         may_end.set()
         yield {"a"}, slow
 
