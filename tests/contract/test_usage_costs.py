@@ -68,6 +68,6 @@ def test_ten_thousand_events_of_a_customer_cost_a_fiftieth_of_a_unit_each(
 
 
 def test_a_month_that_comes_day_by_day_is_not_written_again_each_day(aws: Runtime, meter: Meter) -> None:
-    files = UsageFiles(2, 1500, 30, ids="uuid")
+    files = UsageFiles(1, 1500, 30, ids="uuid")
     import_files(aws, meter, files)
     assert units(meter, "import", "write") / files.events <= 0.05
