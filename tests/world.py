@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from monthclose.adapters.tables.archived_usage import ArchivedUsage
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.assembly.limiting import known_pauses
 from monthclose.assembly.use_cases import UseCases
@@ -33,6 +34,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage_archive import MONTHS_KEPT, ArchivedMonth
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import HostedPages, PaymentGateway, WebhookReader
 from monthclose.ports.payouts import PayoutRecord
@@ -47,6 +49,7 @@ from monthclose.use_cases.reconciliation.settle_payments import Settled
 from monthclose.use_cases.rehearsals.approve_rehearsal import Approved
 from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests import fakes
+from tests.fakes.archive import FakeLeavingUsage, FakeUsageFiles
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
 
@@ -126,7 +129,7 @@ class World:
     books: fakes.FakeBooks = field(default_factory=fakes.FakeBooks)
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
     register: fakes.FakeRegister = field(default_factory=fakes.FakeRegister)
-    usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
+    usage: fakes.FakeUsageStore = field(default_factory=FakeLeavingUsage)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
     rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
@@ -162,6 +165,7 @@ class World:
     gates: GateSettings = field(default_factory=GateSettings)
     calendar: BillingCalendar = IN_UTC
     finance_email: str = ""
+    usage_months: int | None = MONTHS_KEPT
     links: LinkSettings | None = None
     """With them, mails carry links."""
     payouts: dict[str, Callable[[], PayoutRecord]] = field(default_factory=dict)
@@ -173,6 +177,9 @@ class World:
         self.books.calendar = self.calendar
         self.closes.register = self.register
         self.directory = fakes.FakeDirectory(self.books, self.register)
+        self.usage_files = FakeUsageFiles(self.documents)
+        if isinstance(self.usage, FakeLeavingUsage):
+            self.usage.earlier = ArchivedUsage(self.documents, lambda: self.usage_files, self.clock)
         made = self.use_cases = UseCases(self)
         provider = self.gateway.provider
         self.keeper, self.desk, self.cashier = made.hold_keeper, made.hold_desk, made.cashier
@@ -203,7 +210,14 @@ class World:
             links=self.links,
             gates=self.gates,
             finance_email=self.finance_email,
+            usage_months=self.usage_months,
         )
+
+    @property
+    def leaving_usage(self) -> FakeLeavingUsage:
+        """The same store, for what is archived."""
+        assert isinstance(self.usage, FakeLeavingUsage)
+        return self.usage
 
     @property
     def machine_clock(self) -> fakes.FakeClock:
@@ -354,6 +368,23 @@ class World:
         for table in PACK_TABLES.values():
             assert made.pack_table_writer.write(plan, table)
         return made.pack_finisher.finish(period, plan.name)
+
+    def archive(self, execution: str = "archive-1", only: Period | None = None) -> list[ArchivedMonth]:
+        """Archive old usage, as its state machine does; returns the months that were archived."""
+        made, done = self.use_cases, list[ArchivedMonth]()
+        self.workflow.running.add(execution)
+        assert made.archive_planner.claim(execution)
+        due = [only] if only else list(made.archive_planner.due())
+        for period in due:
+            plan = made.archive_planner.plan(period)
+            while not made.archive_planner.deal(plan):
+                pass
+            for number in range(plan.parts):
+                while not made.part_archiver.archive(plan, number):
+                    pass
+            done.append(made.archive_finisher.finish(period))
+        self.workflow.running.discard(execution)
+        return done
 
     def settle(self, *, everyone: bool = False) -> Settled:
         """Do what "Settle payments" does."""

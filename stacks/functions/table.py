@@ -9,6 +9,7 @@ from monthclose.names import (
     ACTS_OF_CUSTOMER,
     ACTS_OF_PERIOD,
     ACTS_OF_SUBJECT,
+    ARCHIVE_PARTS_PREFIX,
     BEING_CHARGED_INDEX,
     COMPARISONS_PREFIX,
     IMPORT_SOURCES_PREFIX,
@@ -19,6 +20,7 @@ from monthclose.names import (
     RETRIES_PREFIX,
     TAX_TABLES_PREFIX,
     UNFINISHED_INDEX,
+    USAGE_ARCHIVE_PREFIX,
     USAGE_PREFIX,
     Env,
 )
@@ -78,6 +80,8 @@ class Function(StrEnum):
     WRITE_PACK_TABLE = "write_pack_table"
     FINISH_PACK = "finish_pack"
     SHOW_CLOSE = "show_close"
+    PLAN_ARCHIVE = "plan_archive"
+    ARCHIVE_PART = "archive_part"
 
     @property
     def camel_case(self) -> str:
@@ -93,6 +97,7 @@ class Machine(StrEnum):
     COLLECTIONS = "collections"
     IMPORT_USAGE = "import_usage"
     REPORT_PACK = "report_pack"
+    ARCHIVE_USAGE = "archive_usage"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +203,7 @@ _ROWS = (REGISTER_BATCHES,)
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
 _STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
 """Whoever records a start looks for it, and for the settings that were recorded last."""
+_ARCHIVE = (ARCHIVE_PARTS_PREFIX, USAGE_ARCHIVE_PREFIX)
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT, _PACK = Machine.COLLECTIONS, Machine.IMPORT_USAGE, Machine.REPORT_PACK
 
@@ -402,6 +408,29 @@ FUNCTIONS: Mapping[Function, Spec] = {
             deletes_documents=(PACKS,),
         ),
     ),
+    # It lists all customers; one at a time archives, which a claim sees to.
+    Function.PLAN_ARCHIVE: Spec(
+        900,
+        machine=Machine.ARCHIVE_USAGE,
+        access=Access(
+            tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE},
+            reads_documents=_ARCHIVE,
+            writes_documents=_ARCHIVE,
+            deletes_documents=(USAGE_ARCHIVE_PREFIX,),
+        ),
+    ),
+    Function.ARCHIVE_PART: Spec(
+        900,
+        1769,  # a whole CPU: it writes millions of events into files, and reads them back
+        machine=Machine.ARCHIVE_USAGE,
+        access=Access(
+            tables={Env.USAGE_PACKS_TABLE: (_BATCH_GET, _QUERY, _PUT, _UPDATE), _CLOSES: (_GET,)},
+            reads_documents=_ARCHIVE,
+            writes_documents=_ARCHIVE,
+            uploads_documents=(USAGE_ARCHIVE_PREFIX,),
+            deletes_documents=_ARCHIVE,
+        ),
+    ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
     # many of it run at once.
     Function.CHARGE_CUSTOMERS: Spec(
@@ -456,6 +485,16 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),
 }
 """In the order in which they are made, and shown on the dashboard."""
+
+
+READS_TABLES = frozenset(
+    name
+    for name, spec in FUNCTIONS.items()
+    if name in (Function.WRITE_PACK_TABLE, Function.RECEIVE_USAGE)
+    or (spec.access and Env.USAGE_PACKS_TABLE in spec.access.tables)
+)
+"""The functions that write or read Parquet: those that make and import it, and all that read usage, which may be
+archived."""
 
 
 def called_by(machine: Machine) -> tuple[Function, ...]:
