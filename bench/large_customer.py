@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 from botocore.httpsession import URLLib3Session
 
-from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem, UsagePackItem
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Profile
@@ -56,7 +56,7 @@ def load(count: int) -> None:
     """Put the customer, the prices and the usage into the store."""
     boto3.client("s3").create_bucket(Bucket=SETTINGS.documents_bucket)
     ports = Runtime(replace(SETTINGS, providers={"stripe": STRIPE}), REGION, FakeLog())
-    for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
+    for model in (CustomerItem, UsageItem, UsagePackItem, BillingItem, ClosesItem):
         model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
     ports.directory.put_profiles([("acme", Profile("Acme", "a@acme.example", "USD", "stripe", "pm_card_visa"))])
     capped = PerUnit(Decimal("0.00893"), monthly_cap=Decimal(6))

@@ -59,6 +59,7 @@ STRIPE = Provider("stripe", "https://queue/stripe", "monthclose/stripe", "https:
 SETTINGS = Settings(
     customers_table="customers",
     usage_table="usage",
+    usage_packs_table="usage-packs",
     billing_table="billing",
     closes_table="closes",
     idempotency_table="idempotency",

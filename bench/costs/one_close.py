@@ -22,12 +22,12 @@ from moto.dynamodb.models import DynamoDBBackend
 
 from bench.costs.measured import FIRST, RECONCILING
 from bench.costs.meter import Meter, metering
-from monthclose.adapters.dynamo.models import ActItem, BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.adapters.dynamo.models import ActItem, BillingItem, ClosesItem, CustomerItem, UsageItem, UsagePackItem
 from monthclose.bootstrap import Runtime, stripe_events
 from monthclose.domain.accounts.customer import Profile
 from monthclose.names import Env
 from monthclose.settings import GENERATED_PER_SECOND
-from tests.moto_partiql import insert
+from tests.moto_partiql import execute, execute_batch
 
 EVENTS_EACH = 50
 """Usage events of a customer in a month."""
@@ -47,7 +47,8 @@ def count_close(customers: int, batch: int) -> Meter:
     with ExitStack() as stack:
         sandbox = stack.enter_context(_sandbox())
         stack.enter_context(mock_aws())
-        stack.enter_context(patch.object(DynamoDBBackend, "execute_statement", insert))
+        stack.enter_context(patch.object(DynamoDBBackend, "execute_statement", execute))
+        stack.enter_context(patch.object(DynamoDBBackend, "batch_execute_statement", execute_batch))
         meter = stack.enter_context(metering())
         deliveries = stack.enter_context(_webhooks(sandbox))
         queues = _deploy(sandbox, customers, batch)
@@ -284,7 +285,7 @@ def _runtime() -> Runtime:
 
 def _create_tables() -> None:
     _runtime()
-    for model in (CustomerItem, UsageItem, BillingItem, ClosesItem, ActItem):
+    for model in (CustomerItem, UsageItem, UsagePackItem, BillingItem, ClosesItem, ActItem):
         model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
     boto3.client("dynamodb").create_table(
         TableName="idempotency",

@@ -13,10 +13,17 @@ from pynamodb.connection import Connection
 
 from monthclose.adapters.aws.clients import client
 from monthclose.adapters.dynamo import models
-from monthclose.adapters.dynamo.models import ActItem, BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.adapters.dynamo.models import (
+    ActItem,
+    BillingItem,
+    ClosesItem,
+    CustomerItem,
+    UsageItem,
+    UsagePackItem,
+)
 from monthclose.bootstrap import Runtime
 from tests.fakes import FakeLog
-from tests.moto_partiql import insert
+from tests.moto_partiql import execute, execute_batch
 from tests.world import SETTINGS, World
 
 REGION = "us-east-1"
@@ -53,7 +60,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(boto3, "client", _client)
     monkeypatch.setattr(models, "Connection", _connection)
-    monkeypatch.setattr(DynamoDBBackend, "execute_statement", insert)
+    monkeypatch.setattr(DynamoDBBackend, "execute_statement", execute)
+    monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", execute_batch)
     client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3", region_name=REGION)
@@ -61,7 +69,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
         s3.create_bucket(Bucket="usage-files")
         s3.put_bucket_versioning(Bucket="usage-files", VersioningConfiguration={"Status": "Enabled"})
         runtime = Runtime(SETTINGS, REGION, FakeLog())
-        for model in (CustomerItem, UsageItem, BillingItem, ClosesItem, ActItem):
+        for model in (CustomerItem, UsageItem, UsagePackItem, BillingItem, ClosesItem, ActItem):
             model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         yield runtime
     client.cache_clear()

@@ -43,3 +43,13 @@ class UsageStore(Protocol):
         TryLaterError
             The store takes no more, and time is up. Any of the changes may have been stored.
         """
+
+
+class EarlierUsage(Protocol):
+    """Where usage may be that is not in the store yet, or not any more. What is there never changes."""
+
+    def may_have(self, period: Period) -> bool:
+        """Whether it is worth asking; without a request for each customer."""
+
+    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
+        """Stream a customer's usage of one period, in constant memory; nothing if it isn't here."""
