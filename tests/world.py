@@ -49,6 +49,7 @@ from monthclose.use_cases.reconciliation.settle_payments import Settled
 from monthclose.use_cases.rehearsals.approve_rehearsal import Approved
 from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests import fakes
+from tests.archiving import archive_month
 from tests.fakes.archive import FakeLeavingUsage, FakeUsageFiles
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
@@ -372,18 +373,11 @@ class World:
 
     def archive(self, execution: str = "archive-1", only: Period | None = None) -> list[ArchivedMonth]:
         """Archive old usage, as its state machine does; returns the months that were archived."""
-        made, done = self.use_cases, list[ArchivedMonth]()
+        made = self.use_cases
         self.workflow.running.add(execution)
         assert made.archive_planner.claim(execution)
         due = [only] if only else list(made.archive_planner.due())
-        for period in due:
-            plan = made.archive_planner.plan(period)
-            while not made.archive_planner.deal(plan):
-                pass
-            for number in range(plan.parts):
-                while not made.part_archiver.archive(plan, number):
-                    pass
-            done.append(made.archive_finisher.finish(period))
+        done = [archive_month(made, period) for period in due]
         self.workflow.running.discard(execution)
         return done
 

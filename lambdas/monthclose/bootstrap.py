@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.adapters.aws.s3_register import S3Register
     from monthclose.adapters.dynamo.batches import Batches
+    from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
     from monthclose.assembly.limiting import Limiting
     from monthclose.domain.events import Change
     from monthclose.domain.imports.intake import CheckTaxId
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from monthclose.ports.copies import TableCopies
     from monthclose.ports.payouts import PayoutRecord
     from monthclose.ports.tables import ColumnFiles
+    from monthclose.ports.usage_archive import LeavingUsage, UsageFiles
     from monthclose.settings import Provider, Settings
     from monthclose.use_cases.payments.request_tally import RequestEnd
 
@@ -234,12 +236,31 @@ class Runtime:
         return DynamoCustomerDirectory(self._batches, lambda: self.register)
 
     @cached_property
-    def usage(self) -> UsageStore:
-        """What customers used."""
+    def _usage(self) -> DynamoUsageStore:
         from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
         from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
+        from monthclose.adapters.tables.archived_usage import ArchivedUsage
 
-        return DynamoUsageStore(self._connection, self._batches, [UsageItems()])
+        # Old items of a month may still be there when that is in the archive, which knows better.
+        archived = ArchivedUsage(self.documents, lambda: self.usage_files, self.clock)
+        return DynamoUsageStore(self._connection, self._batches, [archived, UsageItems()])
+
+    @property
+    def usage(self) -> UsageStore:
+        """What customers used."""
+        return self._usage
+
+    @property
+    def leaving_usage(self) -> LeavingUsage:
+        """The same, for what is archived."""
+        return self._usage
+
+    @cached_property
+    def usage_files(self) -> UsageFiles:
+        """The files of archived usage; only where the layer for tables is installed."""
+        from monthclose.adapters.tables.usage_parquet import ParquetUsage
+
+        return ParquetUsage(self.documents)
 
     @cached_property
     def _s3(self) -> S3Documents:

@@ -21,6 +21,7 @@ from monthclose.names import (
     TAX_TABLES_PREFIX,
     UNFINISHED_INDEX,
     USAGE_ARCHIVE_PREFIX,
+    USAGE_CAME_BACK_PREFIX,
     USAGE_PREFIX,
     Env,
 )
@@ -239,7 +240,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={**_READ_USAGE, **_BOOKS, **_PROVIDERS},
-            reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, *_RATING),
+            reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, USAGE_ARCHIVE_PREFIX, *_RATING),
             writes_documents=(CARRIED, DRAFTS, INVOICES, *_ROWS),
             uploads_documents=(REHEARSALS,),
         ),
@@ -346,7 +347,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_IMPORTS, **_BATCH_STATE},  # it alone acquires a file's lock
             acts=(ACTS_INDEX,),
-            reads_documents=(*_RATING, IMPORT_SOURCES_PREFIX),
+            reads_documents=(*_RATING, IMPORT_SOURCES_PREFIX, USAGE_ARCHIVE_PREFIX),
+            writes_documents=(USAGE_CAME_BACK_PREFIX,),
             usage=UsageAccess(
                 reads=(USAGE_PREFIX, PARTS_PREFIX, REJECTS_PREFIX),
                 writes=(PARTS_PREFIX, REJECTS_PREFIX),
@@ -361,7 +363,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         at_once=40,
         access=Access(
             tables=_IMPORTS,
-            reads_documents=_RATING,
+            reads_documents=(*_RATING, USAGE_ARCHIVE_PREFIX),
+            writes_documents=(USAGE_CAME_BACK_PREFIX,),
             usage=UsageAccess(reads=(PARTS_PREFIX,), writes=(PARTS_PREFIX,)),
         ),
     ),
@@ -423,9 +426,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=Machine.ARCHIVE_USAGE,
         access=Access(
             tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE},
-            reads_documents=_ARCHIVE,
+            reads_documents=(*_ARCHIVE, USAGE_CAME_BACK_PREFIX),
             writes_documents=_ARCHIVE,
-            deletes_documents=(USAGE_ARCHIVE_PREFIX,),
+            deletes_documents=(USAGE_CAME_BACK_PREFIX,),
         ),
     ),
     Function.ARCHIVE_PART: Spec(
@@ -435,7 +438,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={Env.USAGE_PACKS_TABLE: (_BATCH_GET, _QUERY, _PUT, _UPDATE), _CLOSES: (_GET,)},
             reads_documents=_ARCHIVE,
-            writes_documents=_ARCHIVE,
+            writes_documents=(*_ARCHIVE, USAGE_CAME_BACK_PREFIX),
             uploads_documents=(USAGE_ARCHIVE_PREFIX,),
             deletes_documents=_ARCHIVE,
         ),

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from monthclose.domain.period import Period
 from monthclose.domain.usage import StoredUsage, UsageChange, UsageEvent, UsageMonth
-from monthclose.ports.usage_archive import EarlierUsage, PackedMonth, WrittenUsage
+from monthclose.ports import EarlierUsage
+from monthclose.ports.usage_archive import PackedMonth, WrittenUsage
 from tests.fakes.documents import FakeDocuments
 from tests.fakes.rating import FakeUsageStore
 
@@ -63,9 +64,11 @@ class FakeLeavingUsage(FakeUsageStore):
                 yield FakePackedMonth(month, events, str(self._versions[month]))
 
     def expire(self, month: UsageMonth, seen: str, at: datetime) -> bool:
-        if seen != str(self._versions[month]):
-            return False
-        self.gone.setdefault(month, at)
+        if month not in self.gone:
+            if seen != str(self._versions[month]):
+                return False
+            self.gone[month] = at
+            self._versions[month] += 1
         return True
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
@@ -89,8 +92,8 @@ class FakeLeavingUsage(FakeUsageStore):
         wanted = list(changes)
         for change in wanted:
             if not self._is_here(change.month):
-                if self.earlier and self.earlier.may_have(change.month.period):
-                    self.earlier.came_back(change.month.period)
+                if self.earlier:
+                    self.earlier.comes_back(change.month.period)
                 self._events[change.month] = {event.event_id: event for event in self._archived(change.month)}
                 self.gone.pop(change.month, None)
         return super().store(wanted)

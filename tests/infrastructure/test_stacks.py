@@ -288,7 +288,7 @@ _SUM_UP = {
             "states:SendTaskFailure",
             {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "act_for_operator"},
         ),
-        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage"}),
+        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage", "plan_archive"}),
         (
             "s3:PutObject",
             {
@@ -310,6 +310,7 @@ _SUM_UP = {
                 "refund_within_limits",
                 "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
+                *("plan_archive", "archive_part"),
             },
         ),
         (
@@ -332,6 +333,7 @@ _SUM_UP = {
                 "refund_within_limits",
                 "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
+                *("plan_archive", "archive_part"),
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),

@@ -23,7 +23,7 @@ from typing import Any
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
-from monthclose.names import USAGE_ARCHIVE_PREFIX
+from monthclose.names import USAGE_ARCHIVE_PREFIX, USAGE_CAME_BACK_PREFIX
 
 MONTHS_KEPT = 13
 """Months of usage that stay in DynamoDB unless a setting says otherwise: a year, and the month that it is compared
@@ -92,9 +92,9 @@ def part_key(period: Period, number: int) -> str:
     return f"{month_folder(period)}_part-{number:04}.json"
 
 
-def changed_key(period: Period) -> str:
+def came_back_key(period: Period) -> str:
     """Name the object that says that usage has come back to DynamoDB, and so that the month is due again."""
-    return f"{month_folder(period)}_changed.json"
+    return f"{USAGE_CAME_BACK_PREFIX}{period}.json"
 
 
 class Kind(StrEnum):

@@ -52,4 +52,7 @@ class EarlierUsage(Protocol):
         """Whether it is worth asking; without a request for each customer."""
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
-        """Stream a customer's usage of one period, in constant memory; nothing if it isn't here."""
+        """Stream a customer's usage of one period, in constant memory; nothing if it isn't here. It is always asked."""
+
+    def comes_back(self, period: Period) -> None:
+        """Note that usage of a period is about to be stored in the store."""

@@ -1,10 +1,9 @@
-"""The archive of old usage: what writes and reads its files, and who asks it for the usage of old months."""
+"""The archive of old usage: what writes and reads its files, and the table that usage leaves for it."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent, UsageMonth
 
 
@@ -41,19 +40,6 @@ class UsageFiles(Protocol):
         """
 
 
-class EarlierUsage(Protocol):
-    """Where usage is that is not in the table of usage packs."""
-
-    def may_have(self, period: Period) -> bool:
-        """Whether there may be usage of a month; it costs nothing for the months that are billed now."""
-
-    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
-        """Stream a customer's usage of a month; replaced events, too. Nothing if it has none."""
-
-    def came_back(self, period: Period) -> None:
-        """Note that usage of a month is about to be stored in the table of usage packs again."""
-
-
 class PackedMonth(Protocol):
     """A customer's month that is in the table of usage packs."""
 
@@ -66,7 +52,7 @@ class PackedMonth(Protocol):
 
     @property
     def seen(self) -> str:
-        """What was read, for `LeavingUsage.expire`; known once all events have gone by."""
+        """The state of the month that its events are of, for `LeavingUsage.expire`."""
 
 
 class LeavingUsage(Protocol):

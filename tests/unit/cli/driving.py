@@ -35,6 +35,9 @@ class FakeMachine(FakeWorkflow):
 
     def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
         self.closes.append((name, request))
+        if machine == "arn:archive":
+            self.world.archive(name, only=Period.parse(request["period"]))
+            self.end = Execution("SUCCEEDED")
         return EXECUTION
 
     def describe(self, execution: str) -> Execution:
@@ -91,6 +94,7 @@ class Command:
             ask=ask,
             collections="arn:collections",
             packs="arn:packs",
+            archive="arn:archive",
         )
 
     def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:

@@ -13,7 +13,7 @@ from monthclose.domain.usage_archive import (
     FEWEST_MONTHS,
     ArchivedMonth,
     ArchivedPart,
-    changed_key,
+    came_back_key,
     month_folder,
     month_key,
     newest_archived,
@@ -47,10 +47,9 @@ class ArchivedUsage:
 
     def may_have(self, period: Period) -> bool:
         """Ask for the month, but for the newest ones, and for those that were not archived a few minutes ago."""
-        newest, now = newest_archived(self._clock(), FEWEST_MONTHS), self._clock()
-        if newest is None or period > newest:
+        if self._is_new(period):
             return False
-        absent = self._absent.get(period)
+        absent, now = self._absent.get(period), self._clock()
         if absent is not None and absent <= now < absent + _ABSENT_FOR:
             return False
         return self._parts_of(period) > 0
@@ -79,9 +78,14 @@ class ArchivedUsage:
             else:
                 return
 
-    def came_back(self, period: Period) -> None:
-        """Note that usage of a month is about to be stored in DynamoDB again: the month is due for archiving."""
-        self._documents.put(changed_key(period), b"{}")
+    def comes_back(self, period: Period) -> None:
+        """Note it, if the month is archived: it is due again."""
+        if not self._is_new(period) and self._parts_of(period):
+            self._documents.put(came_back_key(period), b"{}")
+
+    def _is_new(self, period: Period) -> bool:
+        newest = newest_archived(self._clock(), FEWEST_MONTHS)
+        return newest is None or period > newest
 
     def _read(self, period: Period, part: ArchivedPart, customer_id: str) -> Iterator[UsageEvent]:
         for file in part.of_customer(customer_id):

@@ -10,7 +10,7 @@ from monthclose.domain.usage_archive import (
     ArchivedFile,
     ArchivedMonth,
     ArchivedPart,
-    changed_key,
+    came_back_key,
     month_key,
     part_key,
 )
@@ -126,17 +126,17 @@ class ArchiveStore:
         """Write the list of a part."""
         self.documents.put(part_key(period, number), part.content())
 
-    def has_changed(self, period: Period) -> bool:
+    def came_back(self, period: Period) -> bool:
         """Whether usage of a month is in DynamoDB again, or still is."""
-        return self.documents.has(changed_key(period))
+        return self.documents.has(came_back_key(period))
 
-    def note_changed(self, period: Period) -> None:
+    def note_return(self, period: Period) -> None:
         """Note that usage of a month is in DynamoDB."""
-        self.documents.put(changed_key(period), b"{}")
+        self.documents.put(came_back_key(period), b"{}")
 
-    def forget_changed(self, period: Period) -> None:
+    def forget_return(self, period: Period) -> None:
         """Forget that: the month is archived from now on."""
-        self.documents.delete(changed_key(period))
+        self.documents.delete(came_back_key(period))
 
     def plan(self, period: Period, name: str) -> ArchivePlan | None:
         """Read a plan."""

@@ -9,7 +9,7 @@ from datetime import UTC
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
-from monthclose.domain.usage_archive import ArchivedMonth, newest_archived, part_of, parts_for
+from monthclose.domain.usage_archive import FEWEST_MONTHS, ArchivedMonth, newest_archived, part_of, parts_for
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, TimeIsUp, Workflow
 from monthclose.use_cases.archive.archive_store import ArchivePlan, ArchiveStore
@@ -40,17 +40,22 @@ class ArchivePlanner:
     clock: Clock
     months: int | None
 
-    def due(self) -> Iterator[Period]:
-        """Iterate over the months that are to be archived, oldest first, from the month before the first close on."""
-        newest = newest_archived(self.clock(), self.months)
+    def old_months(self) -> Iterator[Period]:
+        """Iterate over the months that may be archived, oldest first, from the month before the first close on.
+
+        Those that were archived when fewer months stayed are among them.
+        """
+        newest = newest_archived(self.clock(), FEWEST_MONTHS)
         closed = [close.period.calendar_month for close in self.closes.all()]
-        if newest is None or not closed:
-            return
-        period = min(closed).previous
-        while period <= newest:
-            if self._is_due(period):
-                yield period
+        period = min(closed).previous if closed else None
+        while period and newest and period <= newest:
+            yield period
             period = period.next
+
+    def due(self) -> Iterator[Period]:
+        """Iterate over the months that are to be archived, oldest first."""
+        newest = newest_archived(self.clock(), self.months)
+        return (period for period in self.old_months() if newest and period <= newest and self._is_due(period))
 
     def next_due(self) -> Period | None:
         """Find the oldest month that is due; none while a close is running, whose reads and writes come first."""
@@ -124,7 +129,7 @@ class ArchivePlanner:
         month = before or ArchivedMonth(period, plan.parts, plan.name, now)
         self.store.put_month(month.begun_again(plan.name, now))
         # Usage that comes back from now on notes it again: it may have been read before it came.
-        self.store.forget_changed(period)
+        self.store.forget_return(period)
         return plan
 
     def deal(self, plan: ArchivePlan, *, time_is_up: TimeIsUp = lambda: False) -> bool:
@@ -156,7 +161,7 @@ class ArchivePlanner:
 
     def _is_due(self, period: Period) -> bool:
         month = self.store.month(period)
-        return month is None or month.completed_at is None or self.store.has_changed(period)
+        return month is None or month.completed_at is None or self.store.came_back(period)
 
     def _customers(self) -> int:
         """Estimate how many customers there are, by the closes."""
