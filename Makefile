@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo test test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle simulate clean
+.PHONY: help setup demo test test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle bench-peers simulate clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -58,7 +58,7 @@ format: setup  ## ruff, with its hands on
 	ruff check --fix .
 
 lock: $(VENV)/bin/uv  ## resolve the requirements again
-	cd requirements && for part in dev lambda pack; do \
+	cd requirements && for part in dev lambda pack peers; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part != dev ] && echo "-c dev.txt") -o $$part.txt; done
 	cd requirements && uv pip compile --quiet --upgrade --universal --python-version 3.13 --override focus-overrides.txt \
@@ -88,6 +88,14 @@ crash-points: setup  ## a charge killed at every point, under every fault of bot
 
 bench-throttle: setup  ## how much of a provider's limit is used, with the limiter and without (7 minutes)
 	python -m bench.throttle
+
+build/peers/.ready: requirements/peers.txt $(VENV)/.ready
+	uv venv --quiet --allow-existing build/peers
+	uv pip install --quiet --python build/peers --no-deps --require-hashes -r requirements/peers.txt
+	@touch $@
+
+bench-peers: setup build/peers/.ready  ## one month, billed by a plain program, by Celery and by Month close: measured, then disturbed (half an hour; CUSTOMERS=1000)
+	python -m bench.peers --write $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS) --faults-customers $(CUSTOMERS))
 
 simulate: setup  ## closes of 10,000 to 10,000,000 customers on virtual time (minutes; CUSTOMERS=1000000 for one)
 	python -m bench.scale run $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS))

@@ -18,6 +18,8 @@ from monthclose.domain.usage_pack import event_ids, unpacked
 
 _AT_ONCE = 8
 """Months of several packs that are read at once."""
+_MONTHS_AT_ONCE = 400
+"""Months whose first packs are in memory at once."""
 _PACKS_AT_ONCE = 20
 """Packs that are in memory at once when events are looked up in them."""
 _MOST_IDS_BYTES = 40_000_000
@@ -70,6 +72,12 @@ class PackReader:
 
     def months(self, wanted: Mapping[UsageMonth, Collection[str]], *, consistent: bool) -> dict[UsageMonth, Reading]:
         """Read months: the first packs together, and the others of those months that have more than one."""
+        found = dict[UsageMonth, Reading]()
+        for some in batched(wanted.items(), _MONTHS_AT_ONCE, strict=False):
+            found |= self._months(dict(some), consistent=consistent)
+        return found
+
+    def _months(self, wanted: Mapping[UsageMonth, Collection[str]], *, consistent: bool) -> dict[UsageMonth, Reading]:
         by_key = {(partition(month), HEAD): month for month in wanted}
         found = {month: Reading(MonthState(month)) for month in wanted}
         longer = list[tuple[UsagePackItem, Reading, Collection[str]]]()
