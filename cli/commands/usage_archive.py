@@ -25,10 +25,9 @@ def archive(ctx: typer.Context, period: str | None, *, check: bool, by: str, in_
     system = connected(ctx)
     planner = system.use_cases.archive_planner
     asked = [Period.parse(period)] if period else None
-    for one in asked or ():
+    for one in asked or ([] if check else list(planner.due())):
         planner.check(one)
-    if not check:
-        for one in asked or list(planner.due()):
+        if not check:
             _archive(system, one, by)
     _tell(system, asked, in_json=in_json)
 

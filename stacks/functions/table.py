@@ -425,7 +425,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         machine=Machine.ARCHIVE_USAGE,
         access=Access(
-            tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE},
+            tables={_CUSTOMERS: (_SCAN,), _USAGE: (_SCAN,), **_CLOSE_STATE},
             reads_documents=(*_ARCHIVE, USAGE_CAME_BACK_PREFIX),
             writes_documents=_ARCHIVE,
             deletes_documents=(USAGE_CAME_BACK_PREFIX,),

@@ -85,6 +85,13 @@ def late(world: AnyWorld, customer_id: str, number: int) -> None:
     assert world.usage.store([UsageChange(month, seen.version, [event(customer_id, number)])]) == []
 
 
+def test_usage_of_a_customer_who_had_none_makes_an_archived_month_due_again(filled: AnyWorld) -> None:
+    archive_month(UseCases(filled), OLD)
+    assert not filled.documents.has(came_back_key(OLD))
+    late(with_new_process(filled), "none", 7)
+    assert filled.documents.has(came_back_key(OLD))
+
+
 @pytest.mark.parametrize("removed", [False, True], ids=["expiring", "removed"])
 def test_what_has_left_says_the_same_and_comes_back_whole_with_what_is_late(filled: AnyWorld, removed: bool) -> None:
     world, before = filled, everything(filled)
@@ -161,4 +168,6 @@ def test_the_archive_is_asked_before_items_that_an_earlier_release_has_left(aws:
     store_usage(aws.usage, [event("small", 1), event("small", 2)])
     archive_month(UseCases(aws), OLD)
     UsageItem(f"{OLD}#small", "event-00001", sku="cpu", quantity="1", time=OLD.start).save()
-    assert len(list(Runtime(aws.settings, "us-east-1", aws.log).usage.events("small", OLD))) == 2
+    again = Runtime(aws.settings, "us-east-1", aws.log)
+    assert len(list(again.usage.events("small", OLD))) == 2
+    assert not again.leaving_usage.all_packed()

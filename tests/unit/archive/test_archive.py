@@ -249,6 +249,14 @@ def test_the_oldest_month_is_next_but_none_while_a_close_is_running(world: World
     assert planner.next_due() is None
 
 
+def test_nothing_is_archived_before_all_usage_is_in_packs(world: World) -> None:
+    world.leaving_usage.unpacked = True
+    planner = world.use_cases.archive_planner
+    assert planner.next_due() is None
+    with pytest.raises(UserMistakeError, match="monthclose usage pack"):
+        planner.check(SEPTEMBER)
+
+
 def test_a_list_is_never_replaced_by_one_that_does_not_know_of_it(world: World) -> None:
     made = world.use_cases
     plan = made.archive_planner.plan(SEPTEMBER)

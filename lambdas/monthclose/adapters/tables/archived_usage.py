@@ -50,7 +50,7 @@ class ArchivedUsage:
         if self._is_new(period):
             return False
         absent, now = self._absent.get(period), self._clock()
-        if absent is not None and absent <= now < absent + _ABSENT_FOR:
+        if period not in self._parts and absent is not None and absent <= now < absent + _ABSENT_FOR:
             return False
         return self._parts_of(period) > 0
 
@@ -78,9 +78,13 @@ class ArchivedUsage:
             else:
                 return
 
+    def is_to_be_moved(self) -> bool:
+        """No: what is here has left the store."""
+        return False
+
     def comes_back(self, period: Period) -> None:
         """Note it, if the month is archived: it is due again."""
-        if not self._is_new(period) and self._parts_of(period):
+        if self.may_have(period):
             self._documents.put(came_back_key(period), b"{}")
 
     def _is_new(self, period: Period) -> bool:

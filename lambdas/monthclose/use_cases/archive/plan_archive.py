@@ -12,6 +12,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.usage_archive import FEWEST_MONTHS, ArchivedMonth, newest_archived, part_of, parts_for
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, TimeIsUp, Workflow
+from monthclose.ports.usage_archive import LeavingUsage
 from monthclose.use_cases.archive.archive_store import ArchivePlan, ArchiveStore
 from monthclose.use_cases.claim_holder import still_running
 
@@ -34,6 +35,7 @@ class ArchivePlanner:
 
     closes: Closes
     directory: CustomerDirectory
+    usage: LeavingUsage
     store: ArchiveStore
     claims: Claims
     workflow: Workflow
@@ -58,8 +60,12 @@ class ArchivePlanner:
         return (period for period in self.old_months() if newest and period <= newest and self._is_due(period))
 
     def next_due(self) -> Period | None:
-        """Find the oldest month that is due; none while a close is running, whose reads and writes come first."""
-        if any(close.status is CloseStatus.RUNNING for close in self.closes.all()):
+        """Find the oldest month that is due.
+
+        None is while a close is running, whose reads and writes come first, nor before all usage is in packs: a month
+        without those that aren't would count as archived.
+        """
+        if not self.usage.all_packed() or any(close.status is CloseStatus.RUNNING for close in self.closes.all()):
             return None
         return next(self.due(), None)
 
@@ -72,6 +78,11 @@ class ArchivePlanner:
             It may not, and why.
         """
         newest = newest_archived(self.clock(), self.months)
+        if not self.usage.all_packed():
+            raise UserMistakeError(
+                "some usage is still stored as earlier releases have stored it, and cannot be archived\n"
+                "move it first, with: monthclose usage pack"
+            )
         if period.day != 1:
             raise UserMistakeError(f"usage is archived by calendar month; write {period.calendar_month}")
         if newest is None:

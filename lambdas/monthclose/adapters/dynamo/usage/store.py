@@ -154,12 +154,12 @@ class DynamoUsageStore:
         """Plan changes; those of months that aren't any more as they were seen have no plan."""
         plans, seen = dict[UsageMonth, PlannedChange](), dict[UsageMonth, str]()
         for change in changes:
+            for store in self._earlier if change.seen in (NOTHING, EARLIER) else ():
+                store.comes_back(change.month.period)
             state = self._remembered.get(change.month)
             if state and state.version == change.seen and not change.replaced:
                 plans[change.month] = planned(state, change.added, (), {})
             elif change.seen == EARLIER:
-                for store in self._earlier:
-                    store.comes_back(change.month.period)
                 moved = self._mover.adopt(change.month, self._earlier_events(change.month, surely=True))
                 seen |= {change.month: moved.version} if moved else {}
             else:
@@ -222,6 +222,10 @@ class DynamoUsageStore:
             if event.event_id in names:
                 found[event.event_id] = event
         return StoredUsage(found, version)
+
+    def all_packed(self) -> bool:
+        """Whether the earlier stores have nothing that belongs into packs."""
+        return not any(store.is_to_be_moved() for store in self._earlier)
 
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
         """Find months that are in packs: the first packs of a hundred are read together, and are all of most."""
