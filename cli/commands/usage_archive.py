@@ -14,6 +14,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.usage_archive import ArchivedMonth
 from monthclose.domain.words import count
+from monthclose.errors import TryLaterError
 from monthclose.names import USAGE_ARCHIVE_PREFIX
 from monthclose.use_cases.pack.pack_page import size
 
@@ -48,6 +49,8 @@ def _archive(system: System, period: Period, by: str) -> None:
         note("the archiving goes on", "")
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
     check_ended(state, f"the archiving of {period}", f"to go on with it: monthclose usage archive {period}")
+    if "archived" not in (state.output or {}):
+        raise TryLaterError("another run is archiving usage; it goes on, and one at a time does")
 
 
 def _tell(system: System, asked: list[Period] | None, *, in_json: bool) -> None:

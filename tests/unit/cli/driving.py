@@ -36,8 +36,8 @@ class FakeMachine(FakeWorkflow):
     def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
         self.closes.append((name, request))
         if machine == "arn:archive":
-            self.world.archive(name, only=Period.parse(request["period"]))
-            self.end = Execution("SUCCEEDED")
+            [month] = self.world.archive(name, only=Period.parse(request["period"]))
+            self.end = self.end or Execution("SUCCEEDED", {"archived": {"period": str(month.period)}})
         return EXECUTION
 
     def describe(self, execution: str) -> Execution:

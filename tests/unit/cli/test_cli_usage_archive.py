@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from monthclose.domain.period import Period
+from monthclose.ports import Execution
 from tests.unit.cli.driving import Command
 from tests.world import World
 
@@ -44,6 +45,11 @@ def test_one_month_is_archived_and_told_in_json(monthclose: Command) -> None:
 
 def test_a_month_that_is_too_young_is_refused(monthclose: Command) -> None:
     assert "too young" in monthclose("usage", "archive", "2026-01", exit_code=2).stderr
+
+
+def test_whoever_finds_another_run_at_work_is_told(monthclose: Command) -> None:
+    monthclose.machine.end = Execution("SUCCEEDED", {"chosen": {"period": "", "run": ""}})
+    assert "another run is archiving" in monthclose("usage", "archive", "2025-09", exit_code=1).stderr
 
 
 def test_an_invoice_is_explained_from_the_archive(monthclose: Command, world: World) -> None:
