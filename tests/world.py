@@ -34,7 +34,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
-from monthclose.domain.usage_archive import MONTHS_KEPT, ArchivedMonth
+from monthclose.domain.usage_archive import MONTHS_KEPT
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import HostedPages, PaymentGateway, WebhookReader
 from monthclose.ports.payouts import PayoutRecord
@@ -49,7 +49,6 @@ from monthclose.use_cases.reconciliation.settle_payments import Settled
 from monthclose.use_cases.rehearsals.approve_rehearsal import Approved
 from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests import fakes
-from tests.archiving import archive_month
 from tests.fakes.archive import FakeLeavingUsage, FakeUsageFiles
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
@@ -81,6 +80,19 @@ SETTINGS = Settings(
     links=LinkSettings("monthclose/invoice-links", 400, "https://invoices.example.com/"),
 )
 """A deployment on moto."""
+OWN = [
+    "hold_policy",
+    "dunning",
+    "calendar",
+    "billing_days",
+    "providers",
+    "company",
+    "links",
+    "gates",
+    "finance_email",
+    "usage_months",
+]
+"""Settings that a world has of its own, under their names."""
 
 
 class OneAfterTheOther(Executor):
@@ -174,6 +186,7 @@ class World:
     """Makes the records of the providers' payouts, by provider."""
 
     def __post_init__(self) -> None:
+        self._parts = dict[str, Any]()
         self.pauses = known_pauses(self.limits, self.closes, self.clock)
         self.audit.clock = self.register.clock = self.clock
         self.books.calendar = self.calendar
@@ -198,22 +211,13 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        """What the deployment decides."""
-        return replace(
-            SETTINGS,
-            hold_policy=self.hold_policy,
-            dunning=replace(self.dunning, calendar=self.calendar),
-            calendar=self.calendar,
-            close=self.close_settings,
-            billing_days=self.billing_days,
-            providers=self.providers,
-            invoicing=self.policy,
-            company=self.company,
-            links=self.links,
-            gates=self.gates,
-            finance_email=self.finance_email,
-            usage_months=self.usage_months,
-        )
+        """What the deployment decides: put together again only if a part has changed, as it is asked for often."""
+        parts: dict[str, Any] = {name: getattr(self, name) for name in OWN}
+        parts |= {"close": self.close_settings, "invoicing": self.policy}
+        if parts != self._parts:
+            dunning = replace(self.dunning, calendar=self.calendar)
+            self._parts, self._settings = parts, replace(SETTINGS, **parts | {"dunning": dunning})
+        return self._settings
 
     @property
     def leaving_usage(self) -> FakeLeavingUsage:
@@ -370,16 +374,6 @@ class World:
         for table in PACK_TABLES.values():
             assert made.pack_table_writer.write(plan, table)
         return made.pack_finisher.finish(period, plan.name)
-
-    def archive(self, execution: str = "archive-1", only: Period | None = None) -> list[ArchivedMonth]:
-        """Archive old usage, as its state machine does; returns the months that were archived."""
-        made = self.use_cases
-        self.workflow.running.add(execution)
-        assert made.archive_planner.claim(execution)
-        due = [only] if only else list(made.archive_planner.due())
-        done = [archive_month(made, period) for period in due]
-        self.workflow.running.discard(execution)
-        return done
 
     def settle(self, *, everyone: bool = False) -> Settled:
         """Do what "Settle payments" does."""

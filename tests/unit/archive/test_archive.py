@@ -13,6 +13,7 @@ from monthclose.domain.usage import UsageChange, UsageEvent, UsageMonth
 from monthclose.domain.usage_archive import month_folder, part_key, part_of
 from monthclose.errors import BrokeOffError, ConflictError, TryLaterError
 from monthclose.ports.usage_archive import WrittenUsage
+from tests.archiving import archive
 from tests.fakes.archive import FakeUsageFiles
 from tests.unit.dying import DiedError
 from tests.world import World
@@ -67,7 +68,7 @@ def late(world: World, customer_id: str, number: int) -> None:
 
 def test_usage_that_is_older_than_the_setting_is_archived_and_read_from_there(world: World) -> None:
     before = everything(world)
-    [month] = [one for one in world.archive() if one.events]
+    [month] = [one for one in archive(world) if one.events]
     assert (month.period, month.customers, month.events, month.quantity) == (SEPTEMBER, 20, 60, "90")
     assert set(world.leaving_usage.gone) == {UsageMonth(name, SEPTEMBER) for name in CUSTOMERS}
     assert min(world.leaving_usage.gone.values()) > NOVEMBER + timedelta(days=1)
@@ -78,19 +79,19 @@ def test_months_within_the_setting_stay(world: World) -> None:
     for months, left in ((14, 0), (None, 0), (13, 20)):
         world.usage_months = months
         world.__post_init__()
-        world.archive()
+        archive(world)
         assert len(world.leaving_usage.gone) == left
 
 
 def test_a_month_is_archived_once(world: World) -> None:
-    world.archive()
-    assert world.archive("archive-2") == []
+    archive(world)
+    assert archive(world, "archive-2") == []
 
 
 def test_every_part_has_its_customers_and_they_are_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monthclose.domain.usage_archive.CUSTOMERS_IN_A_PART", 4)
     before = everything(world)
-    [month] = world.archive(only=SEPTEMBER)
+    [month] = archive(world, only=SEPTEMBER)
     assert month.parts == 5
     assert {part_of(name, 5) for name in CUSTOMERS} == set(range(5))
     assert everything(world) == before
@@ -105,7 +106,7 @@ def test_large_months_have_several_files_and_large_customers_are_in_several(worl
     world.usage.put(large)
     before = everything(world)
     archiver(world, events_in_a_file=25)
-    [month] = world.archive(only=SEPTEMBER)
+    [month] = archive(world, only=SEPTEMBER)
     assert month.events == 19 * 3 + 100
     assert len(files_of(world)) > 6
     assert everything(world) == before
@@ -129,7 +130,7 @@ class LossyFiles(FakeUsageFiles):
 def test_nothing_leaves_if_a_file_does_not_come_back_as_it_was_written(world: World, lose: bool) -> None:
     archiver(world, files=LossyFiles(world, lose=lose))
     with pytest.raises(TryLaterError, match="did not come back"):
-        world.archive(only=SEPTEMBER)
+        archive(world, only=SEPTEMBER)
     assert not world.leaving_usage.gone
     assert part_key(SEPTEMBER, 0) not in world.documents.objects
 
@@ -142,25 +143,25 @@ def test_a_month_into_which_something_was_stored_meanwhile_stays_and_is_archived
             return written
 
     archiver(world, files=Meanwhile(world.documents))
-    world.archive(only=SEPTEMBER)
+    archive(world, only=SEPTEMBER)
     assert UsageMonth("customer-03", SEPTEMBER) not in world.leaving_usage.gone
     assert len(world.leaving_usage.gone) == 19
     expected = everything(world)
     assert len(expected["customer-03"]) == 4
     archiver(world, files=world.usage_files)
-    [month] = [one for one in world.archive("archive-2") if one.events]
+    [month] = [one for one in archive(world, "archive-2") if one.events]
     assert month.events == 61
     assert len(world.leaving_usage.gone) == 20
     assert everything(world) == expected
 
 
 def test_late_usage_brings_a_month_back_and_it_is_archived_again_with_what_came(world: World) -> None:
-    world.archive()
+    archive(world)
     old = files_of(world)
     late(world, "customer-05", 50)
     expected = everything(world)
     assert [one.event_id for one in expected["customer-05"]] == ["event-0", "event-1", "event-2", "event-50"]
-    [month] = world.archive("archive-2")
+    [month] = archive(world, "archive-2")
     assert (month.events, month.customers) == (61, 20)
     assert not old & files_of(world), "query engines would count the old files as well"
     assert everything(world) == expected
@@ -168,16 +169,16 @@ def test_late_usage_brings_a_month_back_and_it_is_archived_again_with_what_came(
 
 def test_a_part_that_nothing_came_back_to_keeps_its_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monthclose.domain.usage_archive.CUSTOMERS_IN_A_PART", 4)
-    world.archive()
+    archive(world)
     old = files_of(world)
     late(world, "customer-05", 50)
-    world.archive("archive-2")
+    archive(world, "archive-2")
     assert len(old & files_of(world)) == 4
     assert len(files_of(world)) == 5
 
 
 def test_a_month_without_usage_is_archived_as_such(world: World) -> None:
-    months = world.archive()
+    months = archive(world)
     assert [one.period for one in months if not one.events] == [AUGUST]
     assert list(world.usage.events("customer-01", AUGUST)) == []
 
@@ -197,11 +198,11 @@ def test_a_run_that_dies_anywhere_is_finished_by_the_next(world: World, after: i
 
     world.documents.put = put  # type: ignore[method-assign]
     try:
-        world.archive(only=SEPTEMBER)
+        archive(world, only=SEPTEMBER)
     except DiedError:
         assert everything(world) == before
         world.workflow.running.clear()
-    [month] = world.archive("archive-2", only=SEPTEMBER)
+    [month] = archive(world, "archive-2", only=SEPTEMBER)
     assert month.events == 60
     assert len(world.leaving_usage.gone) == 20
     assert everything(world) == before

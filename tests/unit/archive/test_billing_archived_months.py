@@ -7,6 +7,7 @@ import pytest
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
+from tests.archiving import archive
 from tests.unit.invoices.late_usage import amounts, close, use, world_of_acme
 from tests.world import World
 
@@ -21,7 +22,7 @@ def world() -> World:
     use(world, "second", "20", time="2025-09-06")
     close(world, SEPTEMBER)
     world.clock.now = datetime(2026, 11, 20, tzinfo=UTC)
-    [month] = [one for one in world.archive() if one.events]
+    [month] = [one for one in archive(world) if one.events]
     assert (month.period, month.events) == (SEPTEMBER, 2)
     return world
 

@@ -6,6 +6,7 @@ import pytest
 
 from monthclose.domain.period import Period
 from monthclose.ports import Execution
+from tests.archiving import archive
 from tests.unit.cli.driving import Command
 from tests.world import World
 
@@ -57,5 +58,5 @@ def test_an_invoice_is_explained_from_the_archive(monthclose: Command, world: Wo
     assert invoice
     before = monthclose("invoice", "explain", invoice.number, "--events", "5").stdout
     assert "event-0" in before
-    world.archive()
+    archive(world)
     assert monthclose("invoice", "explain", invoice.number, "--events", "5").stdout == before
