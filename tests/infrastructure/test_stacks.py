@@ -289,7 +289,7 @@ _SUM_UP = {
             "states:SendTaskFailure",
             {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "act_for_operator"},
         ),
-        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage"}),
+        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage", "plan_archive"}),
         (
             "s3:PutObject",
             {
@@ -311,6 +311,7 @@ _SUM_UP = {
                 "refund_within_limits",
                 "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
+                *("plan_archive", "archive_part"),
             },
         ),
         (
@@ -333,6 +334,7 @@ _SUM_UP = {
                 "refund_within_limits",
                 "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
+                *("plan_archive", "archive_part"),
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),
