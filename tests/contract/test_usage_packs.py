@@ -26,7 +26,7 @@ from tests.earlier_usage import store_as_items
 from tests.fakes import FakeLog
 from tests.unit.dying import DiedError
 from tests.usage import store_usage
-from tests.world import OCTOBER
+from tests.world import OCTOBER, OneAfterTheOther
 
 EXPIRES = datetime(2027, 12, 1, tzinfo=NOON.tzinfo)
 
@@ -413,8 +413,15 @@ def test_the_move_of_everything_goes_on_where_it_died(aws: Runtime, after: bool)
     assert not list(UsageItem.scan())
 
 
+class Alone(Runtime):
+    """Another process, which does one thing after the other."""
+
+    def executor(self, name: str, threads: int) -> Executor:
+        return OneAfterTheOther()
+
+
 def another_process(aws: Runtime) -> Runtime:
-    return Runtime(aws.settings, REGION, FakeLog())
+    return Alone(aws.settings, REGION, FakeLog())
 
 
 def test_what_an_earlier_release_stores_after_the_move_is_moved_the_next_time(aws: Runtime) -> None:
