@@ -144,6 +144,7 @@ class World:
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
     register: fakes.FakeRegister = field(default_factory=fakes.FakeRegister)
     usage: fakes.FakeUsageStore = field(default_factory=FakeLeavingUsage)
+    usage_items: fakes.FakeUsageItems = field(default_factory=fakes.FakeUsageItems)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
     rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
@@ -254,6 +255,10 @@ class World:
     def requests(self, provider: str) -> dict[str, int]:
         """Count no requests: the gateway has no limit to keep to."""
         return {}
+
+    @property
+    def packed_usage(self) -> fakes.FakeUsageStore:
+        return self.usage
 
     def executor(self, name: str, threads: int) -> Executor:
         return OneAfterTheOther()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         CustomerDirectory,
         DeadLetters,
         Documents,
+        EarlierItems,
         EInvoices,
         EventBus,
         EventQueue,
@@ -235,25 +236,25 @@ class Runtime:
 
         return DynamoCustomerDirectory(self._batches, lambda: self.register)
 
+    @property
+    def usage(self) -> UsageStore:
+        """What customers used."""
+        return self.packed_usage
+
     @cached_property
-    def _usage(self) -> DynamoUsageStore:
-        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
+    def packed_usage(self) -> DynamoUsageStore:
+        """The same, for what is moved into it."""
         from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
         from monthclose.adapters.tables.archived_usage import ArchivedUsage
 
         # Old items of a month may still be there when that is in the archive, which knows better.
         archived = ArchivedUsage(self.documents, lambda: self.usage_files, self.clock)
-        return DynamoUsageStore(self._connection, self._batches, [archived, UsageItems()])
-
-    @property
-    def usage(self) -> UsageStore:
-        """What customers used."""
-        return self._usage
+        return DynamoUsageStore(self._connection, self._batches, [archived, self.usage_items])
 
     @property
     def leaving_usage(self) -> LeavingUsage:
         """The same, for what is archived."""
-        return self._usage
+        return self.packed_usage
 
     @cached_property
     def usage_files(self) -> UsageFiles:
@@ -261,6 +262,13 @@ class Runtime:
         from monthclose.adapters.tables.usage_parquet import ParquetUsage
 
         return ParquetUsage(self.documents)
+
+    @cached_property
+    def usage_items(self) -> EarlierItems:
+        """Usage of releases that stored each event as an item."""
+        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
+
+        return UsageItems(self._batches)
 
     @cached_property
     def _s3(self) -> S3Documents:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from monthclose.domain.period import Period
-from monthclose.domain.usage import EventKey, StoredUsage, UsageChange, UsageEvent, UsageMonth
+from monthclose.domain.usage import StoredUsage, UsageChange, UsageEvent, UsageMonth
 from monthclose.ports import EarlierUsage
 from monthclose.ports.usage_archive import PackedMonth, WrittenUsage
 from tests.fakes.documents import FakeDocuments
@@ -55,11 +55,6 @@ class FakeLeavingUsage(FakeUsageStore):
         super().__init__()
         self.earlier: EarlierUsage | None = None
         self.gone: dict[UsageMonth, datetime] = {}
-        self.unpacked = False
-        """Whether an earlier release has stored some elsewhere."""
-
-    def all_packed(self) -> bool:
-        return not self.unpacked
 
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
         for month in months:
@@ -104,10 +99,6 @@ class FakeLeavingUsage(FakeUsageStore):
         for month in {event.key.month for event in some}:
             self._take_back(month)
         super().put(some)
-
-    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
-        found = (self.look_up({key.month: [key.event_id]})[key.month].events for key in keys)
-        return {event.key: event for events in found for event in events.values()}
 
     def _take_back(self, month: UsageMonth) -> None:
         if not self._is_here(month):

@@ -16,6 +16,7 @@ from monthclose.ports import (
     CustomerDirectory,
     DeadLetters,
     Documents,
+    EarlierItems,
     EInvoices,
     EventBus,
     EventQueue,
@@ -26,6 +27,7 @@ from monthclose.ports import (
     Log,
     MailAccount,
     Mailer,
+    PackedUsage,
     Patience,
     PaymentGateway,
     PriceBooks,
@@ -106,6 +108,14 @@ class Ports(Protocol):
     @property
     def usage_files(self) -> UsageFiles:
         """The files of archived usage; only where the layer for tables is installed."""
+
+    @property
+    def packed_usage(self) -> PackedUsage:
+        """The same, for what is moved into it."""
+
+    @property
+    def usage_items(self) -> EarlierItems:
+        """Usage of releases that stored each event for itself."""
 
     @property
     def price_books(self) -> PriceBooks:

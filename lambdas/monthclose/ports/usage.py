@@ -48,8 +48,28 @@ class EarlierUsage(Protocol):
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a customer's usage of one period, in constant memory; nothing if it isn't here. It is always asked."""
 
-    def is_to_be_moved(self) -> bool:
-        """Whether it has usage that belongs into the store."""
-
     def comes_back(self, period: Period) -> None:
         """Note that usage of a period is about to be stored in the store."""
+
+
+class EarlierItems(EarlierUsage, Protocol):
+    """Usage that earlier releases have stored, each event for itself."""
+
+    def months(self) -> Iterator[UsageMonth]:
+        """Go through the months that are here; one may come again."""
+
+    def remove(self, month: UsageMonth) -> None:
+        """Remove a month's events."""
+
+
+class PackedUsage(UsageStore, Protocol):
+    """The store, for what is moved into it."""
+
+    def adopt(self, month: UsageMonth, events: Iterable[UsageEvent]) -> bool:
+        """Store a month of which nothing is there, as it is, in constant memory.
+
+        Returns
+        -------
+        bool
+            Whether it was stored; False if there is something of it by now, or if there are no events.
+        """

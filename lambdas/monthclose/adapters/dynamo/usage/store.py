@@ -17,12 +17,11 @@ from monthclose.adapters.dynamo.usage.reading import PackReader, Reading
 from monthclose.adapters.dynamo.usage.remembered import RememberedStates
 from monthclose.adapters.dynamo.usage.writing import PackWriter
 from monthclose.domain.period import Period
-from monthclose.domain.usage import EventKey, StoredUsage, UsageChange, UsageEvent, UsageMonth
+from monthclose.domain.usage import StoredUsage, UsageChange, UsageEvent, UsageMonth
 from monthclose.domain.usage_pack import unpacked
 from monthclose.errors import TryLaterError, UserMistakeError
 from monthclose.ports.usage import EarlierUsage
 
-_EVENTS_AT_ONCE = 2_000
 _MONTHS_AT_ONCE = 100
 _AT_ONCE = 8
 """Months that are looked up in earlier stores at once."""
@@ -110,25 +109,6 @@ class DynamoUsageStore:
         for month in lost:
             self._remembered.forget(month)
         return lost
-
-    def put(self, events: Iterable[UsageEvent]) -> None:
-        """Store events whatever is there; a month that somebody else changes meanwhile is stored again."""
-        for group in batched(events, _EVENTS_AT_ONCE, strict=False):
-            left = dict[UsageMonth, dict[str, UsageEvent]]()
-            for event in group:
-                left.setdefault(event.key.month, {})[event.event_id] = event
-            while left:
-                found = self.look_up({month: list(named) for month, named in left.items()}, consistent=True)
-                lost = self.store(_put(month, named, found[month]) for month, named in left.items())
-                left = {month: left[month] for month in lost}
-
-    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
-        """Look events up by their keys."""
-        wanted = dict[UsageMonth, set[str]]()
-        for key in keys:
-            wanted.setdefault(key.month, set()).add(key.event_id)
-        found = self.look_up(wanted, consistent=True)
-        return {event.key: event for each in found.values() for event in each.events.values()}
 
     def _store_together(self, change: UsageChange, plan: PlannedChange) -> MonthState | None:
         """Store a change in a transaction, or in several if it is too large for one; None if somebody was faster.
@@ -223,10 +203,6 @@ class DynamoUsageStore:
                 found[event.event_id] = event
         return StoredUsage(found, version)
 
-    def all_packed(self) -> bool:
-        """Whether the earlier stores have nothing that belongs into packs."""
-        return not any(store.is_to_be_moved() for store in self._earlier)
-
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
         """Find months that are in packs: the first packs of a hundred are read together, and are all of most."""
         for some in batched(months, _MONTHS_AT_ONCE, strict=False):
@@ -252,11 +228,6 @@ class DynamoUsageStore:
         """Let a month go that is stored elsewhere; False if it has changed since `seen`, the version of a look-up."""
         self._remembered.forget(month)
         return self._mover.expire(month, seen, at)
-
-
-def _put(month: UsageMonth, named: Mapping[str, UsageEvent], stored: StoredUsage) -> UsageChange:
-    added = [event for name, event in named.items() if name not in stored.events]
-    return UsageChange(month, stored.version, added, [named[name] for name in stored.events])
 
 
 def _may_replace(reading: Reading, replaced: Iterable[UsageEvent]) -> bool:
