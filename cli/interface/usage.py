@@ -9,18 +9,10 @@ from cli.grammar import Command
 from cli.interface.running import runs
 
 usage = typer.Typer(
-    name="usage", help="Stored usage: archive what is old, move what earlier releases stored.", no_args_is_help=True
+    name="usage",
+    help="Stored usage: archive what is old, move what earlier releases have stored.",
+    no_args_is_help=True,
 )
-
-
-@usage.command("move", cls=Command)
-@runs("cli.commands.usage_move:move", changes=True)
-def move(ctx: typer.Context, by: options.By = "", in_json: options.InJson = False) -> None:
-    """Move usage that earlier releases have stored, event by event, to where this one stores it.
-
-    Run it once after an update from such a release, and again when the imports that ran meanwhile have ended. Until
-    then such usage is found where it is. It may be broken off at any time: run it again, and it goes on.
-    """
 
 
 @usage.command("archive", cls=Command)
@@ -40,4 +32,14 @@ def archive(
 
     Usage older than the setting usage_months (13) is moved every day by itself, a month at a time; this does it now.
     Nothing leaves before its files were read back and compared. It may be broken off, and goes on where it was.
+    """
+
+
+@usage.command("move", cls=Command)
+@runs("cli.commands.usage_move:move", changes=True)
+def move(ctx: typer.Context, by: options.By = "", in_json: options.InJson = False) -> None:
+    """Move usage that earlier releases have stored, event by event, to where this one stores it.
+
+    Run it once after an update from such a release, and again when the imports that ran meanwhile have ended. Until
+    then such usage is found where it is. It may be broken off at any time: run it again, and it goes on.
     """

@@ -241,11 +241,6 @@ class Runtime:
         """What customers used."""
         return self.packed_usage
 
-    @property
-    def leaving_usage(self) -> LeavingUsage:
-        """The same, for what is archived."""
-        return self.packed_usage
-
     @cached_property
     def packed_usage(self) -> DynamoUsageStore:
         """The same, for what is moved into it."""
@@ -256,12 +251,10 @@ class Runtime:
         archived = ArchivedUsage(self.documents, lambda: self.usage_files, self.clock)
         return DynamoUsageStore(self._connection, self._batches, [archived, self.usage_items])
 
-    @cached_property
-    def usage_items(self) -> EarlierItems:
-        """Usage of releases that stored each event as an item."""
-        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
-
-        return UsageItems(self._batches)
+    @property
+    def leaving_usage(self) -> LeavingUsage:
+        """The same, for what is archived."""
+        return self.packed_usage
 
     @cached_property
     def usage_files(self) -> UsageFiles:
@@ -269,6 +262,13 @@ class Runtime:
         from monthclose.adapters.tables.usage_parquet import ParquetUsage
 
         return ParquetUsage(self.documents)
+
+    @cached_property
+    def usage_items(self) -> EarlierItems:
+        """Usage of releases that stored each event as an item."""
+        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
+
+        return UsageItems(self._batches)
 
     @cached_property
     def _s3(self) -> S3Documents:

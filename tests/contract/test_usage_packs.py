@@ -43,9 +43,6 @@ class Kept:
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         return (each for each in self.kept if each.key.month == (customer_id, period))
 
-    def is_to_be_moved(self) -> bool:
-        return False
-
     def comes_back(self, period: Period) -> None:
         pass
 

@@ -55,11 +55,6 @@ class FakeLeavingUsage(FakeUsageStore):
         super().__init__()
         self.earlier: EarlierUsage | None = None
         self.gone: dict[UsageMonth, datetime] = {}
-        self.unpacked = False
-        """Whether an earlier release has stored some elsewhere."""
-
-    def all_packed(self) -> bool:
-        return not self.unpacked
 
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
         for month in months:

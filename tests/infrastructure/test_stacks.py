@@ -171,6 +171,7 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.INVOICE_URL,
         Env.COLLECTIONS_ARN,
         Env.REPORT_PACK_ARN,
+        Env.USAGE_ARCHIVE_ARN,
         Env.USAGE_IMPORT_ARN,
         Env.WEBHOOK_URL,
         Env.OPERATOR_FUNCTION,

@@ -102,20 +102,20 @@ class Ports(Protocol):
         """The customers' usage."""
 
     @property
-    def packed_usage(self) -> PackedUsage:
-        """The same, for what is moved into it."""
-
-    @property
-    def usage_items(self) -> EarlierItems:
-        """Usage of releases that stored each event for itself."""
-
-    @property
     def leaving_usage(self) -> LeavingUsage:
         """The same, for what is archived."""
 
     @property
     def usage_files(self) -> UsageFiles:
         """The files of archived usage; only where the layer for tables is installed."""
+
+    @property
+    def packed_usage(self) -> PackedUsage:
+        """The same, for what is moved into it."""
+
+    @property
+    def usage_items(self) -> EarlierItems:
+        """Usage of releases that stored each event for itself."""
 
     @property
     def price_books(self) -> PriceBooks:

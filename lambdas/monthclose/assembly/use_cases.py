@@ -61,7 +61,7 @@ class UseCases(MonthUseCases):
         return ArchivePlanner(
             closes=ports.closes,
             directory=ports.directory,
-            usage=ports.leaving_usage,
+            items=ports.usage_items,
             store=self.archive_store,
             claims=ports.claims,
             workflow=ports.workflow,

@@ -48,9 +48,6 @@ class EarlierUsage(Protocol):
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a customer's usage of one period, in constant memory; nothing if it isn't here. It is always asked."""
 
-    def is_to_be_moved(self) -> bool:
-        """Whether it has usage that belongs into the store."""
-
     def comes_back(self, period: Period) -> None:
         """Note that usage of a period is about to be stored in the store."""
 

@@ -58,9 +58,6 @@ class PackedMonth(Protocol):
 class LeavingUsage(Protocol):
     """The table of usage packs, for what leaves it."""
 
-    def all_packed(self) -> bool:
-        """Whether all usage is in it that earlier releases have stored elsewhere."""
-
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
         """Find the months that are in the table, in the same order. Those that leave it already are left out."""
 

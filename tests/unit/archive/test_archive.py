@@ -251,10 +251,10 @@ def test_the_oldest_month_is_next_but_none_while_a_close_is_running(world: World
 
 
 def test_nothing_is_archived_before_all_usage_is_in_packs(world: World) -> None:
-    world.leaving_usage.unpacked = True
+    world.usage_items.kept = [event("customer-01", 7), event("customer-01", 7, AUGUST)]
     planner = world.use_cases.archive_planner
     assert planner.next_due() is None
-    with pytest.raises(UserMistakeError, match="monthclose usage pack"):
+    with pytest.raises(UserMistakeError, match="monthclose usage move"):
         planner.check(SEPTEMBER)
 
 

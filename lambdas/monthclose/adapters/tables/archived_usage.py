@@ -78,10 +78,6 @@ class ArchivedUsage:
             else:
                 return
 
-    def is_to_be_moved(self) -> bool:
-        """No: what is here has left the store."""
-        return False
-
     def comes_back(self, period: Period) -> None:
         """Note it, if the month is archived: it is due again."""
         if self.may_have(period):

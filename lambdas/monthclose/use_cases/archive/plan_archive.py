@@ -11,8 +11,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.usage_archive import FEWEST_MONTHS, ArchivedMonth, newest_archived, part_of, parts_for
 from monthclose.errors import BrokeOffError
-from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, TimeIsUp, Workflow
-from monthclose.ports.usage_archive import LeavingUsage
+from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, EarlierItems, TimeIsUp, Workflow
 from monthclose.use_cases.archive.archive_store import ArchivePlan, ArchiveStore
 from monthclose.use_cases.claim_holder import still_running
 
@@ -35,7 +34,7 @@ class ArchivePlanner:
 
     closes: Closes
     directory: CustomerDirectory
-    usage: LeavingUsage
+    items: EarlierItems
     store: ArchiveStore
     claims: Claims
     workflow: Workflow
@@ -63,11 +62,11 @@ class ArchivePlanner:
         """Find the oldest month that is due.
 
         None is while a close is running, whose reads and writes come first, nor before all usage is in packs: a month
-        without those that aren't would count as archived.
+        would count as archived without what isn't.
         """
-        if not self.usage.all_packed() or any(close.status is CloseStatus.RUNNING for close in self.closes.all()):
+        if any(close.status is CloseStatus.RUNNING for close in self.closes.all()):
             return None
-        return next(self.due(), None)
+        return next((period for period in self.due() if not self.items.may_have(period)), None)
 
     def check(self, period: Period) -> None:
         """Check that a month may be archived.
@@ -78,10 +77,10 @@ class ArchivePlanner:
             It may not, and why.
         """
         newest = newest_archived(self.clock(), self.months)
-        if not self.usage.all_packed():
+        if self.items.may_have(period):
             raise UserMistakeError(
                 "some usage is still stored as earlier releases have stored it, and cannot be archived\n"
-                "move it first, with: monthclose usage pack"
+                "move it first, with: monthclose usage move"
             )
         if period.day != 1:
             raise UserMistakeError(f"usage is archived by calendar month; write {period.calendar_month}")

@@ -33,10 +33,6 @@ class UsageItems:
         with translated():
             return next(iter(UsageItem.scan(limit=1)), None) is not None
 
-    def is_to_be_moved(self) -> bool:
-        """Whether there is anything."""
-        return self._has_some
-
     def comes_back(self, period: Period) -> None:
         """Nothing is to be noted: usage doesn't come here again."""
 

@@ -203,10 +203,6 @@ class DynamoUsageStore:
                 found[event.event_id] = event
         return StoredUsage(found, version)
 
-    def all_packed(self) -> bool:
-        """Whether the earlier stores have nothing that belongs into packs."""
-        return not any(store.is_to_be_moved() for store in self._earlier)
-
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
         """Find months that are in packs: the first packs of a hundred are read together, and are all of most."""
         for some in batched(months, _MONTHS_AT_ONCE, strict=False):
