@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from monthclose.ports.copies import TableCopies
     from monthclose.ports.payouts import PayoutRecord
     from monthclose.ports.tables import ColumnFiles
+    from monthclose.ports.usage_archive import LeavingUsage, UsageFiles
     from monthclose.settings import Provider, Settings
     from monthclose.use_cases.payments.request_tally import RequestEnd
 
@@ -244,8 +245,23 @@ class Runtime:
     def packed_usage(self) -> DynamoUsageStore:
         """The same, for what is moved into it."""
         from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
+        from monthclose.adapters.tables.archived_usage import ArchivedUsage
 
-        return DynamoUsageStore(self._connection, self._batches, [self.usage_items])
+        # Old items of a month may still be there when that is in the archive, which knows better.
+        archived = ArchivedUsage(self.documents, lambda: self.usage_files, self.clock)
+        return DynamoUsageStore(self._connection, self._batches, [archived, self.usage_items])
+
+    @property
+    def leaving_usage(self) -> LeavingUsage:
+        """The same, for what is archived."""
+        return self.packed_usage
+
+    @cached_property
+    def usage_files(self) -> UsageFiles:
+        """The files of archived usage; only where the layer for tables is installed."""
+        from monthclose.adapters.tables.usage_parquet import ParquetUsage
+
+        return ParquetUsage(self.documents)
 
     @cached_property
     def usage_items(self) -> EarlierItems:

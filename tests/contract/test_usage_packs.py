@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -26,7 +27,7 @@ from tests.earlier_usage import store_as_items
 from tests.fakes import FakeLog
 from tests.unit.dying import DiedError
 from tests.usage import store_usage
-from tests.world import OCTOBER
+from tests.world import OCTOBER, OneAfterTheOther
 
 EXPIRES = datetime(2027, 12, 1, tzinfo=NOON.tzinfo)
 
@@ -42,6 +43,9 @@ class Kept:
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         return (each for each in self.kept if each.key.month == (customer_id, period))
+
+    def comes_back(self, period: Period) -> None:
+        pass
 
 
 def another(aws: Runtime, *earlier: EarlierUsage) -> DynamoUsageStore:
@@ -407,8 +411,15 @@ def test_the_move_of_everything_goes_on_where_it_died(aws: Runtime, after: bool)
     assert not list(UsageItem.scan())
 
 
+class Alone(Runtime):
+    """Another process, which does one thing after the other."""
+
+    def executor(self, name: str, threads: int) -> Executor:
+        return OneAfterTheOther()
+
+
 def another_process(aws: Runtime) -> Runtime:
-    return Runtime(aws.settings, REGION, FakeLog())
+    return Alone(aws.settings, REGION, FakeLog())
 
 
 def test_what_an_earlier_release_stores_after_the_move_is_moved_the_next_time(aws: Runtime) -> None:

@@ -80,6 +80,9 @@ class FakeUsageItems:
     def months(self) -> Iterator[UsageMonth]:
         return iter(dict.fromkeys(event.key.month for event in self.kept))
 
+    def comes_back(self, period: Period) -> None:
+        pass
+
     def remove(self, month: UsageMonth) -> None:
         self.kept = [event for event in self.kept if event.key.month != month]
 

@@ -42,6 +42,7 @@ from monthclose.ports import (
 from monthclose.ports.copies import TableCopies
 from monthclose.ports.payouts import PayoutRecord
 from monthclose.ports.tables import ColumnFiles
+from monthclose.ports.usage_archive import LeavingUsage, UsageFiles
 from monthclose.settings import Settings
 
 
@@ -99,6 +100,14 @@ class Ports(Protocol):
     @property
     def usage(self) -> UsageStore:
         """The customers' usage."""
+
+    @property
+    def leaving_usage(self) -> LeavingUsage:
+        """The same, for what is archived."""
+
+    @property
+    def usage_files(self) -> UsageFiles:
+        """The files of archived usage; only where the layer for tables is installed."""
 
     @property
     def packed_usage(self) -> PackedUsage:

@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
 from math import gcd
+from os.path import commonprefix
+from string import digits
 from typing import Any, NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
@@ -39,8 +41,9 @@ _SEPARATORS = " ,;|~"
 _ALL, _LETTERED, _NUMBERED, _JOINED, _LISTED = range(5)
 """The forms of a column: one value for all, a dictionary with letters or numbers, texts with a separator, or a list."""
 _IDS_COUNTED, _IDS_HEXADECIMAL, _IDS_SAID = range(3)
-_COUNTED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
-_PADDED = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
+_MOST_DIGITS = 18
+"""Of a number in an id: it is written as a number."""
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 type _Column = list[Any]
@@ -91,7 +94,7 @@ def _packed(events: Sequence[UsageEvent]) -> Iterator[EventPack]:
 def _body(events: Sequence[UsageEvent]) -> tuple[bytes, int]:
     """Make a pack's body; with its size before it was compressed."""
     columns, behind = _columns(events)
-    text = json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
+    text = _JSON.encode(columns).encode(errors="surrogatepass")
     return _FORMAT + zlib.compress(text, 9) + behind, len(text)
 
 
@@ -160,11 +163,11 @@ def _columns(events: Sequence[UsageEvent]) -> tuple[dict[str, Any], bytes]:
         "d": [event.description or None for event in events],
         "r": [event.resource or None for event in events],
         "o": [event.replaces or None for event in events],
-        "c": [_text(event.received_at) for event in events],
+        "c": _texts([event.received_at for event in events]),
         "b": [event.replaced_by or None for event in events],
-        "w": [_text(event.replaced_at) for event in events],
+        "w": _texts([event.replaced_at for event in events]),
         "a": [event.attributes or None for event in events],
-        "u": [_text(event.returned_at) for event in events],
+        "u": _texts([event.returned_at for event in events]),
     }
     columns |= {name: _written(values) for name, values in optional.items() if any(values)}
     return columns, behind
@@ -180,15 +183,19 @@ def _written(values: Sequence[Any]) -> _Column:
         if len(places) <= len(_LETTERS):
             return [_LETTERED, list(places), "".join(_LETTERS[places[value]] for value in values)]
         return [_NUMBERED, list(places), [places[value] for value in values]]
-    separator = _separator(values)
-    return [_JOINED, separator, separator.join(values)] if separator else [_LISTED, list(values)]
+    joined = _joined(values)
+    return joined or [_LISTED, list(values)]
 
 
-def _separator(values: Sequence[Any]) -> str:
-    """Find a character that none of the texts has; nothing if there is none, or if not all are texts."""
-    if not all(isinstance(value, str) for value in values):
-        return ""
-    return next((each for each in _SEPARATORS if not any(each in value for value in values)), "")
+def _joined(values: Sequence[Any]) -> _Column | None:
+    """Join texts with a character that none of them has; None if there is none, or if not all are texts."""
+    if None in values or not isinstance(values[0], str):
+        return None
+    for separator in _SEPARATORS:
+        text = separator.join(values)
+        if text.count(separator) == len(values) - 1:
+            return [_JOINED, separator, text]
+    return None
 
 
 def _values(columns: dict[str, Any], name: str, count: int, missing: Any, read: Callable[[Any], Any]) -> list[Any]:
@@ -247,17 +254,18 @@ def _dashes(name: str) -> list[int]:
 
 def _written_counted(ids: Sequence[str]) -> _Column | None:
     """Write ids that are numbers behind one text: all as they are, or all with as many digits."""
-    for pattern, digits in ((_COUNTED, 0), (_PADDED, -1)):
-        found = [pattern.fullmatch(name) for name in ids]
-        if not all(found):
-            continue
-        parts = [(match[1], match[2]) for match in found if match]
-        widths = {len(number) for _, number in parts}
-        if len({text for text, _ in parts}) == 1 and (not digits or len(widths) == 1):
-            numbers = [int(number) for _, number in parts]
-            steps = _written([str(later - earlier) for earlier, later in pairwise(numbers)]) if len(ids) > 1 else None
-            return [_IDS_COUNTED, parts[0][0], max(widths) if digits else 0, numbers[0], steps]
-    return None
+    text = commonprefix((min(ids), max(ids))).rstrip(digits)  # noqa: RUF071 - by characters is what is wanted
+    rests = [name[len(text) :] for name in ids]
+    together = "".join(rests)
+    longest = max(map(len, rests))
+    if not all(rests) or longest > _MOST_DIGITS or not (together.isascii() and together.isdecimal()):
+        return None
+    numbers = list(map(int, rests))
+    padded = len(min(rests, key=len)) == longest
+    if not padded and any(rest[0] == "0" and rest != "0" for rest in rests):
+        return None
+    steps = _written([str(later - earlier) for earlier, later in pairwise(numbers)]) if len(ids) > 1 else None
+    return [_IDS_COUNTED, text, longest if padded else 0, numbers[0], steps]
 
 
 def _ids(column: _Column, behind: bytes, count: int) -> list[str]:
@@ -286,5 +294,7 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _text(time: datetime | None) -> str | None:
-    return time.isoformat() if time else None
+def _texts(times: Sequence[datetime | None]) -> list[str | None]:
+    """Write times; most events were received together."""
+    known = {time: time.isoformat() if time else None for time in dict.fromkeys(times)}
+    return [known[time] for time in times]

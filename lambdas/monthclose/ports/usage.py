@@ -46,7 +46,10 @@ class EarlierUsage(Protocol):
         """Whether it is worth asking; without a request for each customer."""
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
-        """Stream a customer's usage of one period, in constant memory; nothing if it isn't here."""
+        """Stream a customer's usage of one period, in constant memory; nothing if it isn't here. It is always asked."""
+
+    def comes_back(self, period: Period) -> None:
+        """Note that usage of a period is about to be stored in the store."""
 
 
 class EarlierItems(EarlierUsage, Protocol):
@@ -68,5 +71,5 @@ class PackedUsage(UsageStore, Protocol):
         Returns
         -------
         bool
-            Whether it was stored; False if there is something of it by now, or if there are no events.
+            Whether it was stored; False if there is something of it by now, or in the archive, or there are no events.
         """

@@ -33,6 +33,9 @@ class UsageItems:
         with translated():
             return next(iter(UsageItem.scan(limit=1)), None) is not None
 
+    def comes_back(self, period: Period) -> None:
+        """Nothing is to be noted: usage doesn't come here again."""
+
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a month; PynamoDB holds one page (1 MB) at a time."""
         with translated():
