@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -86,8 +85,9 @@ def world(request: pytest.FixtureRequest) -> World | Runtime:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs on moto is long: it takes several times as long as on the fakes."""
-    here = Path(__file__).parent
     for item in items:
+        if not item.nodeid.startswith("tests/contract/"):
+            continue
         chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if here in item.path.parents and ("aws" in getattr(item, "fixturenames", ()) or "aws" in chosen.values()):
+        if "aws" in getattr(item, "fixturenames", ()) or "aws" in chosen.values():
             item.add_marker("long")

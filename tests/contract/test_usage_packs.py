@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -122,11 +124,15 @@ def test_of_two_who_decided_on_one_state_one_is_refused_wherever_the_other_store
             mine = UsageChange(month, version, [event(900, month.customer_id)])
             theirs = UsageChange(month, version, [event(900, month.customer_id, sku="theirs")])
             told = list[list[UsageMonth]]()
-            with Between(at, lambda other=other, theirs=theirs, told=told: told.append(other.store([theirs]))).of(aws):
+            with Between(at, partial(_tell, told, other.store, [theirs])).of(aws):
                 refused = one.store([mine])
             told = told or [other.store([theirs])]
             assert sorted([refused, *told]) == [[], [month]]
             assert len(stored(one, month)) == count + 1
+
+
+def _tell(told: list[Any], do: Callable[..., Any], *arguments: Any) -> None:
+    told.append(do(*arguments))
 
 
 class Between:
@@ -209,7 +215,7 @@ def test_a_change_too_large_for_a_transaction_is_stored_in_several(aws: Runtime)
 
 
 def test_usage_of_earlier_releases_is_read_where_it_is(aws: Runtime) -> None:
-    said: dict[str, object] = {
+    said: dict[str, Any] = {
         "unit_price": Decimal("0.10"),
         "description": "ü",
         "replaces": "e00000",
@@ -266,7 +272,7 @@ def test_of_two_who_move_a_month_one_has_moved_it_and_the_other_leaves_nothing(
         month = UsageMonth(f"c{at}", OCTOBER)
         one, other = another(aws), another(aws)
         told = list[bool]()
-        with Between(at, lambda other=other, month=month, told=told: told.append(other.adopt(month, events))).of(aws):
+        with Between(at, partial(_tell, told, other.adopt, month, events)).of(aws):
             mine = one.adopt(month, events)
         told = told or [other.adopt(month, events)]
         assert sorted([mine, *told]) == [False, True]
