@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo test test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle bench-peers simulate clean
+.PHONY: help setup demo test test-deployed test-here test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle bench-peers simulate clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,9 +39,16 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOMERS=200; MONTHS=3 for a story of three)
 	monthclose demo --customers $(CUSTOMERS) --months $(MONTHS)
 
-test: setup lint  ## every check and every test, the deployed ones too
-	pytest -n 2 --dist loadgroup -m "not integration"
+test: setup  ## every check and every test, the deployed ones too
+	$(MAKE) --no-print-directory --jobs=3 lint test-deployed test-here
+
+# Deployed tests wait for closes, queues and cold starts. What the others need of the processors, they leave to them;
+# the others are polite, as a deployed function that is kept waiting runs into its time limit.
+test-deployed: setup
 	pytest -n 2 --dist loadgroup tests/integration
+
+test-here: setup
+	nice -n 10 pytest -n 2 --dist loadgroup --timeout 900 -m "not integration"
 
 test-fast: setup  ## what an hour's work needs, in a minute: no deployments, simulations, fake providers or long tests
 	pytest -n 2 --dist loadgroup --hypothesis-profile fast -m "not simulation and not long" \

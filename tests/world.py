@@ -56,6 +56,7 @@ STRIPE = Provider("stripe", "https://queue/stripe", "monthclose/stripe", "https:
 SETTINGS = Settings(
     customers_table="customers",
     usage_table="usage",
+    usage_packs_table="usage-packs",
     billing_table="billing",
     closes_table="closes",
     idempotency_table="idempotency",
@@ -76,6 +77,8 @@ SETTINGS = Settings(
     links=LinkSettings("monthclose/invoice-links", 400, "https://invoices.example.com/"),
 )
 """A deployment on moto."""
+OWN = ["hold_policy", "dunning", "calendar", "billing_days", "providers", "company", "links", "gates", "finance_email"]
+"""Settings that a world has of its own, under their names."""
 
 
 class OneAfterTheOther(Executor):
@@ -168,6 +171,7 @@ class World:
     """Makes the records of the providers' payouts, by provider."""
 
     def __post_init__(self) -> None:
+        self._parts = dict[str, Any]()
         self.pauses = known_pauses(self.limits, self.closes, self.clock)
         self.audit.clock = self.register.clock = self.clock
         self.books.calendar = self.calendar
@@ -189,21 +193,13 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        """What the deployment decides."""
-        return replace(
-            SETTINGS,
-            hold_policy=self.hold_policy,
-            dunning=replace(self.dunning, calendar=self.calendar),
-            calendar=self.calendar,
-            close=self.close_settings,
-            billing_days=self.billing_days,
-            providers=self.providers,
-            invoicing=self.policy,
-            company=self.company,
-            links=self.links,
-            gates=self.gates,
-            finance_email=self.finance_email,
-        )
+        """What the deployment decides: put together again only if a part has changed, as it is asked for often."""
+        parts: dict[str, Any] = {name: getattr(self, name) for name in OWN}
+        parts |= {"close": self.close_settings, "invoicing": self.policy}
+        if parts != self._parts:
+            dunning = replace(self.dunning, calendar=self.calendar)
+            self._parts, self._settings = parts, replace(SETTINGS, **parts | {"dunning": dunning})
+        return self._settings
 
     @property
     def machine_clock(self) -> fakes.FakeClock:

@@ -236,9 +236,10 @@ class Runtime:
     @cached_property
     def usage(self) -> UsageStore:
         """What customers used."""
-        from monthclose.adapters.dynamo.usage import DynamoUsageStore
+        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
+        from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
 
-        return DynamoUsageStore(self._batches)
+        return DynamoUsageStore(self._connection, self._batches, [UsageItems()])
 
     @cached_property
     def _s3(self) -> S3Documents:
@@ -440,7 +441,7 @@ class Runtime:
 
         known = self.settings
         tables = [known.customers_table, known.usage_table, known.billing_table, known.closes_table]
-        return DynamoCopies([*tables, known.idempotency_table])
+        return DynamoCopies([*tables, *filter(None, [known.usage_packs_table]), known.idempotency_table])
 
     @cached_property
     def event_bus(self) -> EventBus:

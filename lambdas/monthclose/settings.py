@@ -159,6 +159,8 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     audit_table: str = ""
     """Empty in a deployment that has no audit trail yet."""
+    usage_packs_table: str = ""
+    """Empty in a deployment that stores each event as an item."""
     event_source: str = EVENT_SOURCE
     gates: GateSettings = field(default_factory=GateSettings)
     hand_limits: HandLimits = field(default_factory=HandLimits)
@@ -245,6 +247,7 @@ class Settings:
             journal=JournalSettings.from_values(json.loads(values.get(Env.JOURNAL, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
+            usage_packs_table=values.get(Env.USAGE_PACKS_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
             hand_limits=_hand_limits(json.loads(values.get(Env.HAND_LIMITS, "{}"))),
             billing_days=tuple(map(read_billing_day, json.loads(values.get(Env.BILLING_DAYS, "[1]")))),

@@ -140,4 +140,10 @@ def read_usage_drop(values: Json, *, target: Target) -> DropSettings:
         part_kb=read_integer(values, path, "part_kb", least=1, most=16_384),
         lanes=read_integer(values, path, "lanes", least=1, most=40),
         wait_seconds=read_integer(values, path, "wait_seconds", least=least_wait, most=3600),
+        rows_per_second_while_closing=read_integer(
+            {"rows_per_second_while_closing": DropSettings().rows_per_second_while_closing, **values},
+            path,
+            "rows_per_second_while_closing",
+            least=0,
+        ),
     )

@@ -177,6 +177,8 @@ class Spec:
 _GET, _QUERY, _SCAN, _BATCH_GET = "GetItem", "Query", "Scan", "BatchGetItem"
 _PUT, _UPDATE, _BATCH_WRITE = "PutItem", "UpdateItem", "BatchWriteItem"
 _CUSTOMERS, _USAGE, _BILLING, _CLOSES = Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, Env.BILLING_TABLE, Env.CLOSES_TABLE
+_READ_USAGE = {Env.USAGE_PACKS_TABLE: (_QUERY,), _USAGE: (_QUERY, _SCAN)}
+"""A month is in packs, or where earlier releases have stored it: one scan asks whether they have stored anything."""
 _BOOKS = {_CUSTOMERS: (_GET, _PUT), _BILLING: (_QUERY, _PUT)}
 """Transactions put whole items under conditions of their own: they need no other permission."""
 _CLOSE_STATE = {_CLOSES: (_GET, _QUERY, _PUT)}
@@ -195,7 +197,14 @@ _ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
 _ROWS = (REGISTER_BATCHES,)
 """Whoever sums up a batch writes its rows into the register."""
-_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
+_STATEMENTS = ("PartiQLInsert", "PartiQLUpdate")
+"""Writes of one item each, on a condition, many in a request."""
+_WRITE_USAGE = {
+    **_READ_USAGE,
+    Env.USAGE_PACKS_TABLE: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE, _BATCH_WRITE, *_STATEMENTS),
+}
+"""Corrections and large changes are transactions; a month that an earlier release has stored is moved first."""
+_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_WRITE_USAGE, _CLOSES: (_GET, _QUERY)}
 _STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
 """Whoever records a start looks for it, and for the settings that were recorded last."""
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
@@ -223,7 +232,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         machine=_CLOSE,
         access=Access(
-            tables={_USAGE: (_QUERY,), **_BOOKS, **_PROVIDERS},
+            tables={**_READ_USAGE, **_BOOKS, **_PROVIDERS},
             reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, *_RATING),
             writes_documents=(CARRIED, DRAFTS, INVOICES, *_ROWS),
             uploads_documents=(REHEARSALS,),

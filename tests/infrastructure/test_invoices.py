@@ -38,7 +38,7 @@ def test_the_function_behind_the_links_writes_pdfs_and_nothing_else(aws: Synthes
 def test_the_function_behind_the_links_reads_invoices_and_no_customers(aws: Synthesized) -> None:
     allowed = _allowed(aws)
     assert "TablesBilling" in allowed["dynamodb:Query"]
-    for table in ("TablesCustomers", "TablesUsage", "TablesCloses", "TablesIdempotency"):
+    for table in ("TablesCustomers", "TablesUsage", "TablesUsagePacks", "TablesCloses", "TablesIdempotency"):
         assert table not in allowed["dynamodb:Query"]
     for prefix in ("/invoices/*", "/credit_notes/*", "/pdf/*", "/company/*"):
         assert prefix in allowed["s3:GetObject"]

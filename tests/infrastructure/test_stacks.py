@@ -35,7 +35,7 @@ _KEPT_OPEN = {
 
 def test_every_table_survives_mistakes(aws: Synthesized) -> None:
     tables = aws.of_type("AWS::DynamoDB::Table")
-    assert len(tables) == 6
+    assert len(tables) == 7
     for table in tables.values():
         assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
         assert table["DeletionProtectionEnabled"]
@@ -48,7 +48,7 @@ def test_state_is_kept_on_aws_and_deleted_locally(request: pytest.FixtureRequest
     synthesized: Synthesized = request.getfixturevalue(target)
     resources = synthesized.templates[Stack.STATE]["Resources"].values()
     stored = [r for r in resources if r["Type"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")]
-    assert len(stored) == 9
+    assert len(stored) == 10
     assert {resource["DeletionPolicy"] for resource in stored} == {policy}
 
 
@@ -61,10 +61,11 @@ def test_stacks_on_aws_cannot_be_deleted_by_mistake(
     assert {bool(artifacts[stack]["properties"].get("terminationProtection")) for stack in Stack} == {protected}
 
 
-def test_idempotency_records_expire(synthesized: Synthesized) -> None:
+def test_idempotency_records_and_packs_of_archived_usage_expire(synthesized: Synthesized) -> None:
     expiring = [t for t in synthesized.of_type("AWS::DynamoDB::Table").values() if "TimeToLiveSpecification" in t]
-    assert [table["TimeToLiveSpecification"]["AttributeName"] for table in expiring] == ["expiration"]
-    assert [table["KeySchema"][0]["AttributeName"] for table in expiring] == ["id"]
+    assert [table["TimeToLiveSpecification"]["AttributeName"] for table in expiring] == ["expiration"] * 2
+    keys = [[key["AttributeName"] for key in table["KeySchema"]] for table in expiring]
+    assert sorted(keys) == [["id"], ["pk", "number"]]
 
 
 def test_buckets_are_private_and_encrypted(synthesized: Synthesized) -> None:

@@ -35,6 +35,35 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
+def customer_chunks(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[list[Row]]:
+    """Hand rows on in such lists, none of which ends among a customer's rows unless they fill one by themselves."""
+    chunk, characters = list[Row](), 0
+    for group in _of_a_customer(rows, mapping):
+        size = sum(row.size for row in group)
+        if chunk and (len(chunk) + len(group) > _CHUNK or characters + size > _CHUNK_CHARACTERS):
+            yield chunk
+            chunk, characters = [], 0
+        chunk += group
+        characters += size
+    if chunk:
+        yield chunk
+
+
+def _of_a_customer(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[list[Row]]:
+    customer_of, before = mapping.customer_of, None
+    group, characters = list[Row](), 0
+    for row in rows:
+        customer_id = customer_of(row.cells)
+        if group and (customer_id != before or len(group) >= _CHUNK or characters > _CHUNK_CHARACTERS):
+            yield group
+            group, characters = [], 0
+        group.append(row)
+        characters += row.size
+        before = customer_id
+    if group:
+        yield group
+
+
 def kept(rows: Iterable[Row], mapping: ColumnMapping, tally: Tally) -> Iterator[Row]:
     """Hand on the rows that count by the options `only` and `without`, and count the others by what they say."""
     if not mapping.only and not mapping.without:
