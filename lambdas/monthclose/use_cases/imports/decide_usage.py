@@ -44,6 +44,15 @@ class DecidedMonth:
     seen: str
 
     @property
+    def may_change(self) -> bool:
+        """Whether a newer look may lead to something else where nothing is to be stored.
+
+        What is stored stays, so a row with an id of its own that was found there is done with. A row by its position
+        may have been corrected since, and an event that is to be replaced may have come.
+        """
+        return any(self.reasons) or any(row.id_from_position for row in self.rows)
+
+    @property
     def change(self) -> UsageChange | None:
         """What is to be stored, if anything is."""
         added, replaced = self.acceptance.added, self.acceptance.replaced
@@ -60,8 +69,8 @@ class UsageDecider:
     def decide(self, rows: Mapping[UsageMonth, Sequence[UsageRow]], now: datetime) -> list[DecidedMonth]:
         """Decide on rows, each month's in order, and store what is new.
 
-        A first look at what is stored may be a moment old. The store refuses a change that was decided on such a look,
-        and a rejection changes nothing that it could refuse: both months are looked up again, as they are then.
+        A first look at what is stored may be a moment old. The store refuses a change that was decided on such a look;
+        where nothing is to be stored there is nothing to refuse. Such months are looked up again, as they are then.
 
         Parameters
         ----------
@@ -81,7 +90,7 @@ class UsageDecider:
             changes = {each.month: change for each in decided if (change := each.change)}
             again = set(self.usage.store(changes.values())) if changes else set()
             if attempt == 0:
-                again |= {each.month for each in decided if each.month not in changes and any(each.reasons)}
+                again |= {each.month for each in decided if each.month not in changes and each.may_change}
             settled += [each for each in decided if each.month not in again]
             left = {month: left[month] for month in left if month in again}
             if not left:
