@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,16 @@ def runtime() -> Runtime:
     """Return the handlers' runtime; imported late, because their logger keeps the standard output that it finds."""
     found: Runtime = import_module("monthclose.handlers.entry").runtime()
     return found
+
+
+def start_again() -> None:
+    """Have the functions start again, as Lambda does sooner or later: they forget what they have made and remember."""
+    for owner in (runtime(), import_module("monthclose.handlers.entry").use_cases()):
+        made = {
+            name for cls in type(owner).__mro__ for name, held in vars(cls).items() if isinstance(held, cached_property)
+        }
+        for name in made & vars(owner).keys():
+            del vars(owner)[name]
 
 
 def create_tables() -> None:

@@ -138,7 +138,7 @@ def test_a_large_file_is_split_into_lanes_and_imported_as_if_it_were_one(system:
     expected = {f"large.csv#{n}": customers[n % 5] for n in range(1, 3001) if n not in (1500, 3000)}
     assert {event_id: name for name, found in stored.items() for event_id in found} == expected
     kept = boto3.client("s3").list_objects_v2(Bucket=bucket.name, Prefix="parts/")["Contents"]
-    assert len([part for part in kept if part["Key"].endswith("rows.jsonl")]) > 2, "it was not split"
+    assert len([part for part in kept if part["Key"].endswith("tally.json")]) > 2, "it was not split"
 
 
 def test_old_usage_is_archived_and_a_late_file_brings_it_back(system: System, bucket: Bucket) -> None:
