@@ -75,7 +75,8 @@ class Throttle:
             events.unregister("after-call.dynamodb", self._after)
 
     def _before(self, request: Any, **_: object) -> AWSResponse | None:
-        operation = request.headers["X-Amz-Target"].decode().partition(".")[2]
+        target = request.headers["X-Amz-Target"]
+        operation = str(target.decode() if isinstance(target, bytes) else target).partition(".")[2]
         body = json.loads(request.body)
         with self._lock:
             self.calls[operation] += 1

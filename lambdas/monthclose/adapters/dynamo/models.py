@@ -18,6 +18,8 @@ from pynamodb.connection import Connection
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from monthclose.adapters.dynamo.direct import call_directly
+from monthclose.adapters.dynamo.items import Item
 from monthclose.names import (
     ACTS_INDEX,
     ACTS_OF_CUSTOMER,
@@ -54,7 +56,7 @@ class BeingCharged(GlobalSecondaryIndex["CustomerItem"]):  # type: ignore[no-unt
     check_at = UTCDateTimeAttribute(range_key=True)
 
 
-class CustomerItem(Model):
+class CustomerItem(Item):
     """A customer: profile and account."""
 
     class Meta(_Meta):
@@ -117,7 +119,7 @@ class CustomerItem(Model):
     version = NumberAttribute(default=0)
 
 
-class UsageItem(Model):
+class UsageItem(Item):
     """A usage event; `pk` is period and customer, so that a month is one query."""
 
     class Meta(_Meta):
@@ -142,7 +144,7 @@ class UsageItem(Model):
     returned_at = UnicodeAttribute(null=True)
 
 
-class BillingItem(Model):
+class BillingItem(Item):
     """What happened to a customer: `sk` is the period and the kind, so that a month is one query."""
 
     class Meta(_Meta):
@@ -285,7 +287,7 @@ class Unfinished(GlobalSecondaryIndex["ClosesItem"]):  # type: ignore[no-untyped
     sk = UnicodeAttribute(range_key=True)
 
 
-class ClosesItem(Model):
+class ClosesItem(Item):
     """A close, a batch's progress, a reservation of numbers, a number series or the price book's pointer."""
 
     class Meta(_Meta):
@@ -300,7 +302,7 @@ class ClosesItem(Model):
     """The index's partition, as long as a batch has something left to reconcile."""
 
 
-class SeriesItem(Model):
+class SeriesItem(Item):
     """A number series, in the closes table; see `series`."""
 
     class Meta(_Meta):
@@ -321,7 +323,7 @@ class SeriesItem(Model):
     """The highest first number whose intent was removed."""
 
 
-class LimitItem(Model):
+class LimitItem(Item):
     """State that workers share of a provider, in the closes table: a lane's slots, the provider's health, or changes.
 
     `pk` is the provider, so that one query reads it all.
@@ -402,7 +404,7 @@ class ActsOfSubject(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped
     at = UnicodeAttribute(range_key=True)
 
 
-class ActItem(Model):
+class ActItem(Item):
     """An act; its keys are the identity and the number of its act. It is inserted by a statement, see `audit`."""
 
     class Meta(_Meta):
@@ -443,6 +445,7 @@ def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
     )
     if loader is not None:
         shared.session.register_component("data_loader", loader)
+    call_directly(shared.client)
     tables: dict[type[Model], str] = {
         CustomerItem: settings.customers_table,
         UsageItem: settings.usage_table,
