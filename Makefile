@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo test test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle simulate clean
+.PHONY: help setup demo test test-deployed test-here test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle bench-peers simulate clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,9 +39,16 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOMERS=200; MONTHS=3 for a story of three)
 	monthclose demo --customers $(CUSTOMERS) --months $(MONTHS)
 
-test: setup lint  ## every check and every test, the deployed ones too
-	pytest -n 2 --dist loadgroup -m "not integration"
+test: setup  ## every check and every test, the deployed ones too
+	$(MAKE) --no-print-directory --jobs=3 lint test-deployed test-here
+
+# Deployed tests wait for closes, queues and cold starts. What the others need of the processors, they leave to them;
+# the others are polite, as a deployed function that is kept waiting runs into its time limit.
+test-deployed: setup
 	pytest -n 2 --dist loadgroup tests/integration
+
+test-here: setup
+	nice -n 10 pytest -n 2 --dist loadgroup --timeout 900 -m "not integration"
 
 test-fast: setup  ## what an hour's work needs, in a minute: no deployments, simulations, fake providers or long tests
 	pytest -n 2 --dist loadgroup --hypothesis-profile fast -m "not simulation and not long" \
@@ -58,7 +65,7 @@ format: setup  ## ruff, with its hands on
 	ruff check --fix .
 
 lock: $(VENV)/bin/uv  ## resolve the requirements again
-	cd requirements && for part in dev lambda pack; do \
+	cd requirements && for part in dev lambda pack peers; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part != dev ] && echo "-c dev.txt") -o $$part.txt; done
 	cd requirements && uv pip compile --quiet --upgrade --universal --python-version 3.13 --override focus-overrides.txt \
@@ -88,6 +95,14 @@ crash-points: setup  ## a charge killed at every point, under every fault of bot
 
 bench-throttle: setup  ## how much of a provider's limit is used, with the limiter and without (7 minutes)
 	python -m bench.throttle
+
+build/peers/.ready: requirements/peers.txt $(VENV)/.ready
+	uv venv --quiet --allow-existing build/peers
+	uv pip install --quiet --python build/peers --no-deps --require-hashes -r requirements/peers.txt
+	@touch $@
+
+bench-peers: setup build/peers/.ready  ## one month, billed by a plain program, by Celery and by Month close: measured, then disturbed (half an hour; CUSTOMERS=1000)
+	python -m bench.peers --write $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS) --faults-customers $(CUSTOMERS))
 
 simulate: setup  ## closes of 10,000 to 10,000,000 customers on virtual time (minutes; CUSTOMERS=1000000 for one)
 	python -m bench.scale run $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS))

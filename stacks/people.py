@@ -14,16 +14,33 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import IMPORT_SOURCES_PREFIX, PRICE_BOOKS_PREFIX, RETRIES_PREFIX, TAX_TABLES_PREFIX, Env
+from monthclose.names import (
+    IMPORT_SOURCES_PREFIX,
+    PRICE_BOOKS_PREFIX,
+    RETRIES_PREFIX,
+    TAX_TABLES_PREFIX,
+    USAGE_CAME_BACK_PREFIX,
+    Env,
+)
 from stacks.machines.state_machine import execution_arn
 from stacks.mail import Mail
 from stacks.nag import acknowledge_resource
 from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS, REGISTER, REHEARSALS
 from stacks.state_stack import StateStack
 
-_ORDERED = (IMPORT_SOURCES_PREFIX, PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY, REGISTER, REHEARSALS, RETRIES_PREFIX)
+_ORDERED = (
+    IMPORT_SOURCES_PREFIX,
+    PRICE_BOOKS_PREFIX,
+    TAX_TABLES_PREFIX,
+    COMPANY,
+    REGISTER,
+    REHEARSALS,
+    RETRIES_PREFIX,
+    USAGE_CAME_BACK_PREFIX,
+)
 _CORRECTED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES, REGISTER)
 _PATTERNS = "Objects of one kind, executions of one machine, identities of recipients; SES's quota is of no resource."
+_USAGE = (Env.USAGE_TABLE, Env.USAGE_PACKS_TABLE)
 _BOOKS = (Env.CUSTOMERS_TABLE, Env.BILLING_TABLE)
 
 
@@ -70,13 +87,14 @@ class People(Construct):
 
     def _reading(self) -> list[iam.PolicyStatement]:
         tables = self._state.tables.by_env
-        customers, acts = tables[Env.CUSTOMERS_TABLE].table_arn, tables[Env.AUDIT_TABLE].table_arn
-        read = [tables[env].table_arn for env in (*_BOOKS, Env.USAGE_TABLE, Env.CLOSES_TABLE)]
+        acts = tables[Env.AUDIT_TABLE].table_arn
+        scanned = [tables[env].table_arn for env in (Env.CUSTOMERS_TABLE, Env.USAGE_TABLE)]
+        read = [tables[env].table_arn for env in (*_BOOKS, *_USAGE, Env.CLOSES_TABLE)]
         documents = self._state.documents.bucket
         return [
             _statement(["cloudformation:DescribeStacks"], [Stack.of(self).stack_id]),
             _statement(_of("dynamodb", "GetItem", "BatchGetItem", "Query"), read),
-            _statement(["dynamodb:Scan"], [customers]),
+            _statement(["dynamodb:Scan"], scanned),
             _statement(_of("dynamodb", "GetItem", "Query"), [acts, f"{acts}/index/*"]),
             _statement(["s3:GetObject"], [documents.arn_for_objects("*")]),
             _statement(["s3:ListBucket"], [documents.bucket_arn]),
@@ -93,6 +111,7 @@ class People(Construct):
             Env.BILLING_TABLE: ("PutItem",),
             Env.CLOSES_TABLE: ("PutItem", "UpdateItem"),
             Env.USAGE_TABLE: ("BatchWriteItem",),
+            Env.USAGE_PACKS_TABLE: ("PutItem", "UpdateItem", "BatchWriteItem", "PartiQLInsert", "PartiQLUpdate"),
             Env.AUDIT_TABLE: ("PartiQLInsert",),
         }
         machines = [machine.state_machine_arn for machine in self._operated.machines]

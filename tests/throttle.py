@@ -4,6 +4,7 @@
   would be everything, they answer `ProvisionedThroughputExceededException` (API reference of both).
 - TransactWriteItems answers `TransactionCanceledException`, with a reason for each of its actions in their order:
   `ThrottlingError` or `ProvisionedThroughputExceeded` for a throttled one, `None` for the others.
+- BatchExecuteStatement answers each statement for itself: `ThrottlingError` (BatchStatementError of the API reference).
 - Other calls answer `ThrottlingException`, status 400.
 """
 
@@ -91,6 +92,10 @@ class Throttle:
             if self.also:
                 reasons[-1] = {"Code": self.also}
             return _refused(request, "TransactionCanceledException", CancellationReasons=reasons)
+        if operation == "BatchExecuteStatement" and taken:
+            self._left.content = ("Responses", len(items) - taken)
+            request.body = json.dumps({**body, "Statements": body["Statements"][:taken]}).encode()
+            return None
         if operation in ("BatchWriteItem", "BatchGetItem"):
             if not taken:
                 return _refused(request, "ProvisionedThroughputExceededException")
@@ -111,7 +116,9 @@ class Throttle:
     def _after(self, parsed: dict[str, Any], **_: object) -> None:
         left = getattr(self._left, "content", None)
         if left:
-            parsed[left[0]] = left[1]
+            name, content = left
+            refused = {"Error": {"Code": "ThrottlingError", "Message": "refused by the test"}}
+            parsed[name] = [*parsed[name], *[refused] * content] if name == "Responses" else content
             self._left.content = None
 
 
@@ -120,6 +127,8 @@ def _items(operation: str, body: dict[str, Any]) -> list[Any]:
         return list(body["TransactItems"])
     if operation == "BatchWriteItem":
         return [item for items in body["RequestItems"].values() for item in items]
+    if operation == "BatchExecuteStatement":
+        return list(body["Statements"])
     if operation == "BatchGetItem":
         return [key for asked in body["RequestItems"].values() for key in asked["Keys"]]
     return [body]

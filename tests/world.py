@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from monthclose.adapters.tables.archived_usage import ArchivedUsage
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.assembly.limiting import known_pauses
 from monthclose.assembly.use_cases import UseCases
@@ -33,6 +34,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage_archive import MONTHS_KEPT
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import HostedPages, PaymentGateway, WebhookReader
 from monthclose.ports.payouts import PayoutRecord
@@ -47,6 +49,7 @@ from monthclose.use_cases.reconciliation.settle_payments import Settled
 from monthclose.use_cases.rehearsals.approve_rehearsal import Approved
 from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests import fakes
+from tests.fakes.archive import FakeLeavingUsage, FakeUsageFiles
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
 
@@ -56,6 +59,7 @@ STRIPE = Provider("stripe", "https://queue/stripe", "monthclose/stripe", "https:
 SETTINGS = Settings(
     customers_table="customers",
     usage_table="usage",
+    usage_packs_table="usage-packs",
     billing_table="billing",
     closes_table="closes",
     idempotency_table="idempotency",
@@ -76,6 +80,19 @@ SETTINGS = Settings(
     links=LinkSettings("monthclose/invoice-links", 400, "https://invoices.example.com/"),
 )
 """A deployment on moto."""
+OWN = [
+    "hold_policy",
+    "dunning",
+    "calendar",
+    "billing_days",
+    "providers",
+    "company",
+    "links",
+    "gates",
+    "finance_email",
+    "usage_months",
+]
+"""Settings that a world has of its own, under their names."""
 
 
 class OneAfterTheOther(Executor):
@@ -126,7 +143,8 @@ class World:
     books: fakes.FakeBooks = field(default_factory=fakes.FakeBooks)
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
     register: fakes.FakeRegister = field(default_factory=fakes.FakeRegister)
-    usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
+    usage: fakes.FakeUsageStore = field(default_factory=FakeLeavingUsage)
+    usage_items: fakes.FakeUsageItems = field(default_factory=fakes.FakeUsageItems)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
     rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
@@ -162,17 +180,22 @@ class World:
     gates: GateSettings = field(default_factory=GateSettings)
     calendar: BillingCalendar = IN_UTC
     finance_email: str = ""
+    usage_months: int | None = MONTHS_KEPT
     links: LinkSettings | None = None
     """With them, mails carry links."""
     payouts: dict[str, Callable[[], PayoutRecord]] = field(default_factory=dict)
     """Makes the records of the providers' payouts, by provider."""
 
     def __post_init__(self) -> None:
+        self._parts = dict[str, Any]()
         self.pauses = known_pauses(self.limits, self.closes, self.clock)
         self.audit.clock = self.register.clock = self.clock
         self.books.calendar = self.calendar
         self.closes.register = self.register
         self.directory = fakes.FakeDirectory(self.books, self.register)
+        self.usage_files = FakeUsageFiles(self.documents)
+        if isinstance(self.usage, FakeLeavingUsage):
+            self.usage.earlier = ArchivedUsage(self.documents, lambda: self.usage_files, self.clock)
         made = self.use_cases = UseCases(self)
         provider = self.gateway.provider
         self.keeper, self.desk, self.cashier = made.hold_keeper, made.hold_desk, made.cashier
@@ -189,21 +212,19 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        """What the deployment decides."""
-        return replace(
-            SETTINGS,
-            hold_policy=self.hold_policy,
-            dunning=replace(self.dunning, calendar=self.calendar),
-            calendar=self.calendar,
-            close=self.close_settings,
-            billing_days=self.billing_days,
-            providers=self.providers,
-            invoicing=self.policy,
-            company=self.company,
-            links=self.links,
-            gates=self.gates,
-            finance_email=self.finance_email,
-        )
+        """What the deployment decides: put together again only if a part has changed, as it is asked for often."""
+        parts: dict[str, Any] = {name: getattr(self, name) for name in OWN}
+        parts |= {"close": self.close_settings, "invoicing": self.policy}
+        if parts != self._parts:
+            dunning = replace(self.dunning, calendar=self.calendar)
+            self._parts, self._settings = parts, replace(SETTINGS, **parts | {"dunning": dunning})
+        return self._settings
+
+    @property
+    def leaving_usage(self) -> FakeLeavingUsage:
+        """The same store, for what is archived."""
+        assert isinstance(self.usage, FakeLeavingUsage)
+        return self.usage
 
     @property
     def machine_clock(self) -> fakes.FakeClock:
@@ -234,6 +255,10 @@ class World:
     def requests(self, provider: str) -> dict[str, int]:
         """Count no requests: the gateway has no limit to keep to."""
         return {}
+
+    @property
+    def packed_usage(self) -> fakes.FakeUsageStore:
+        return self.usage
 
     def executor(self, name: str, threads: int) -> Executor:
         return OneAfterTheOther()

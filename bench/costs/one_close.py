@@ -13,28 +13,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import boto3
 import httpx
-from moto import mock_aws
-from moto.dynamodb.models import DynamoDBBackend
 
+from bench.costs.deployment import WEBHOOK_SECRET, Context, deploy, emulator, runtime
 from bench.costs.measured import FIRST, RECONCILING
-from bench.costs.meter import Meter, metering
-from monthclose.adapters.dynamo.models import ActItem, BillingItem, ClosesItem, CustomerItem, UsageItem
-from monthclose.bootstrap import Runtime, stripe_events
+from bench.costs.meter import Meter
+from monthclose.bootstrap import stripe_events
 from monthclose.domain.accounts.customer import Profile
-from monthclose.names import Env
-from monthclose.settings import GENERATED_PER_SECOND
-from tests.moto_partiql import insert
 
 EVENTS_EACH = 50
 """Usage events of a customer in a month."""
 MONTHS = "2026-09", "2026-10"
 """The customers' first month, and a later one."""
 _ROOT = Path(__file__).parents[2]
-_WEBHOOK_SECRET = "whsec_benchmark"
 _AT_ONCE = 10
 """Messages that SQS delivers together."""
 
@@ -46,11 +39,9 @@ def count_close(customers: int, batch: int) -> Meter:
     """
     with ExitStack() as stack:
         sandbox = stack.enter_context(_sandbox())
-        stack.enter_context(mock_aws())
-        stack.enter_context(patch.object(DynamoDBBackend, "execute_statement", insert))
-        meter = stack.enter_context(metering())
+        meter = stack.enter_context(emulator())
         deliveries = stack.enter_context(_webhooks(sandbox))
-        queues = _deploy(sandbox, customers, batch)
+        queues = deploy(sandbox, customers, batch)
         _Run(meter, queues, customers).all(deliveries)
     return meter
 
@@ -82,11 +73,11 @@ class _Run:
     def _call(self, function: str, event: Any, stage: str = "") -> Any:
         handler = import_module(f"monthclose.handlers.{function}").handler
         with self._meter.stage_of(FIRST * self._first + (stage or function)):
-            return handler(event, _Context(function))
+            return handler(event, Context(function))
 
     def _import_customers(self) -> None:
         profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
-        directory = _runtime().directory
+        directory = runtime().directory
         with self._meter.stage_of("import_customers"):
             directory.put_profiles((name, profile) for name in self._names)
 
@@ -179,20 +170,6 @@ class _Run:
         assert done["outcome"] == "done", done
 
 
-class _Context:
-    """What Lambda tells a handler of its invocation."""
-
-    memory_limit_in_mb, aws_request_id = 512, "request"
-
-    def __init__(self, function: str) -> None:
-        self.function_name = function
-        self.invoked_function_arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Answer that a quarter of an hour is left."""
-        return 900_000
-
-
 def _record(message: Any) -> Any:
     return {
         "messageId": "1",
@@ -248,7 +225,7 @@ def _webhooks(sandbox: str) -> Iterator[list[tuple[dict[str, str], bytes]]]:
 
     server = Server(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    endpoint = {"url": f"http://127.0.0.1:{server.server_address[1]}/", "secret": _WEBHOOK_SECRET}
+    endpoint = {"url": f"http://127.0.0.1:{server.server_address[1]}/", "secret": WEBHOOK_SECRET}
     httpx.put(
         f"{sandbox}/_sandbox/webhooks", json={"stripe": {**endpoint, "events": stripe_events()}}, trust_env=False
     ).raise_for_status()
@@ -257,96 +234,6 @@ def _webhooks(sandbox: str) -> Iterator[list[tuple[dict[str, str], bytes]]]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def _deploy(sandbox: str, customers: int, batch: int) -> Mapping[str, str]:
-    """Make buckets, queues, tables, keys and the functions' environment; returns the queues' addresses."""
-    s3, sqs, secrets = boto3.client("s3"), boto3.client("sqs"), boto3.client("secretsmanager")
-    for bucket in ("documents", "usage-files"):
-        s3.create_bucket(Bucket=bucket)
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    names = ("stripe", "dead", "webhooks")
-    queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
-    keys = {"api_key": "sk_test_sandbox", "webhook_secret": _WEBHOOK_SECRET}
-    secrets.create_secret(Name="monthclose/stripe", SecretString=json.dumps(keys))
-    secrets.create_secret(Name="monthclose/links", SecretString=json.dumps({"current": "k1", "k1": "0" * 64}))
-    boto3.client("sesv2").create_email_identity(EmailIdentity="billing@example.com")
-    os.environ |= _environment(sandbox, queues, -(-customers // batch))
-    _create_tables()
-    return queues
-
-
-def _runtime() -> Runtime:
-    """Return the handlers' runtime; imported late, because their logger keeps the standard output that it finds."""
-    runtime: Runtime = import_module("monthclose.handlers.entry").runtime()
-    return runtime
-
-
-def _create_tables() -> None:
-    _runtime()
-    for model in (CustomerItem, UsageItem, BillingItem, ClosesItem, ActItem):
-        model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
-    boto3.client("dynamodb").create_table(
-        TableName="idempotency",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-    )
-
-
-def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mapping[str, str]:
-    """Write the functions' environment, with the settings of cdk.json."""
-    settings = json.loads((_ROOT / "cdk.json").read_text())["context"]["monthclose"]
-    stripe = settings["providers"]["stripe"]
-    provider = {
-        **{str(name): value for name, value in stripe.items() if name != "api_base"},
-        "burst": 1000,  # a busy machine must lose no slots: what is counted is not how punctual it is
-        "api_base": sandbox,
-        "secret_name": "monthclose/stripe",
-        "queue_url": queues["stripe"],
-        "dead_letters_url": queues["dead"],
-    }
-    company = {**settings["company"]}
-    values = {
-        **{env: env.value.removeprefix("MONTHCLOSE_").removesuffix("_TABLE").lower() for env in Env},
-        Env.DOCUMENTS_BUCKET: "documents",
-        Env.USAGE_BUCKET: "usage-files",
-        Env.USAGE_DROP: json.dumps(settings["usage_drop"]),
-        Env.MAX_REJECTED_PERCENT: str(settings["max_rejected_percent"]),
-        Env.PROVIDERS: json.dumps({"stripe": provider}),
-        Env.PROVIDER: "stripe",
-        Env.MAIL_SENDER: settings["mail_sender"],
-        Env.FINANCE_EMAIL: "",
-        Env.JOURNAL: "{}",
-        Env.TIME_ZONES: "{}",
-        Env.BILLING_DAYS: "[1]",
-        Env.COMPANY_NAME: settings["company_name"],
-        Env.COMPANY: json.dumps(company),
-        Env.INVOICE_LINKS: json.dumps({"secret_name": "monthclose/links", "valid_days": settings["invoice_link_days"]}),
-        Env.INVOICE_URL: "https://invoices.example.com/",
-        Env.HOLD_POLICY: json.dumps(settings["hold_policy"]),
-        Env.INVOICING: json.dumps(settings["invoicing"]),
-        Env.DUNNING: json.dumps(settings["dunning"]),
-        Env.WEBHOOK_QUEUE_URL: queues["webhooks"],
-        Env.MAX_BATCHES: str(batches),
-        Env.GENERATED_PER_SECOND: str(GENERATED_PER_SECOND),
-        Env.GATES: json.dumps(settings["gates"]),
-        Env.HAND_LIMITS: "{}",
-        Env.MAIL_PACE: json.dumps(settings["mail"]),
-        Env.MAX_ROUNDS: str(settings["max_rounds"]),
-        Env.ROUND_WAIT_SECONDS: str(settings["round_wait_seconds"]),
-        Env.DEADLINE_HOURS: str(settings["deadline_hours"]),
-    }
-    return {
-        **{env.value: value for env, value in values.items()},
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "POWERTOOLS_TRACE_DISABLED": "1",
-        "POWERTOOLS_SERVICE_NAME": "bench",
-        "POWERTOOLS_LOG_LEVEL": "INFO",
-    }
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.domain.period import read_billing_day
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.domain.usage_archive import MONTHS_KEPT, check_months
 from monthclose.locales import ENGLISH
 from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
@@ -159,6 +160,8 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     audit_table: str = ""
     """Empty in a deployment that has no audit trail yet."""
+    usage_packs_table: str = ""
+    """Empty in a deployment that stores each event as an item."""
     event_source: str = EVENT_SOURCE
     gates: GateSettings = field(default_factory=GateSettings)
     hand_limits: HandLimits = field(default_factory=HandLimits)
@@ -169,6 +172,8 @@ class Settings:
     """Who is told by e-mail of the report pack; empty for nobody."""
     calendar: BillingCalendar = field(default_factory=BillingCalendar)
     """The time zones that bills go by."""
+    usage_months: int | None = MONTHS_KEPT
+    """How many months of usage stay in DynamoDB; None: all."""
 
     @property
     def deciding(self) -> str:
@@ -245,11 +250,13 @@ class Settings:
             journal=JournalSettings.from_values(json.loads(values.get(Env.JOURNAL, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
+            usage_packs_table=values.get(Env.USAGE_PACKS_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
             hand_limits=_hand_limits(json.loads(values.get(Env.HAND_LIMITS, "{}"))),
             billing_days=tuple(map(read_billing_day, json.loads(values.get(Env.BILLING_DAYS, "[1]")))),
             finance_email=values.get(Env.FINANCE_EMAIL, ""),
             calendar=calendar,
+            usage_months=check_months(json.loads(values.get(Env.USAGE_MONTHS, str(MONTHS_KEPT)))),
         )
 
 

@@ -18,6 +18,7 @@ _KEYS: Mapping[Env, tuple[str, ...]] = MappingProxyType(
     {
         Env.CUSTOMERS_TABLE: ("customer_id",),
         Env.USAGE_TABLE: ("pk", "event_id"),
+        Env.USAGE_PACKS_TABLE: ("pk", "number"),
         Env.BILLING_TABLE: ("customer_id", "sk"),
         Env.CLOSES_TABLE: ("pk", "sk"),
         Env.IDEMPOTENCY_TABLE: ("id",),
@@ -25,6 +26,8 @@ _KEYS: Mapping[Env, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Partition key and, if there is one, sort key. All are strings."""
+_EXPIRING = (Env.IDEMPOTENCY_TABLE, Env.USAGE_PACKS_TABLE)
+"""The tables whose items may expire: of usage, those of months that are in the archive."""
 _HEARD = (Env.BILLING_TABLE, Env.CLOSES_TABLE)
 """The tables whose commits are read from a stream, for the events (stacks/events.py)."""
 
@@ -73,7 +76,7 @@ class Tables(Construct):
                 point_in_time_recovery_enabled=True
             ),
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if env in _HEARD else None,
-            time_to_live_attribute="expiration" if env is Env.IDEMPOTENCY_TABLE else None,
+            time_to_live_attribute="expiration" if env in _EXPIRING else None,
             deletion_protection=not config.local,
             removal_policy=RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN,
         )

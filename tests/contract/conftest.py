@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,10 +12,17 @@ from pynamodb.connection import Connection
 
 from monthclose.adapters.aws.clients import client
 from monthclose.adapters.dynamo import models
-from monthclose.adapters.dynamo.models import ActItem, BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.adapters.dynamo.models import (
+    ActItem,
+    BillingItem,
+    ClosesItem,
+    CustomerItem,
+    UsageItem,
+    UsagePackItem,
+)
 from monthclose.bootstrap import Runtime
 from tests.fakes import FakeLog
-from tests.moto_partiql import insert
+from tests.moto_partiql import execute, execute_batch
 from tests.world import SETTINGS, World
 
 REGION = "us-east-1"
@@ -53,7 +59,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(boto3, "client", _client)
     monkeypatch.setattr(models, "Connection", _connection)
-    monkeypatch.setattr(DynamoDBBackend, "execute_statement", insert)
+    monkeypatch.setattr(DynamoDBBackend, "execute_statement", execute)
+    monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", execute_batch)
     client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3", region_name=REGION)
@@ -61,7 +68,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
         s3.create_bucket(Bucket="usage-files")
         s3.put_bucket_versioning(Bucket="usage-files", VersioningConfiguration={"Status": "Enabled"})
         runtime = Runtime(SETTINGS, REGION, FakeLog())
-        for model in (CustomerItem, UsageItem, BillingItem, ClosesItem, ActItem):
+        for model in (CustomerItem, UsageItem, UsagePackItem, BillingItem, ClosesItem, ActItem):
             model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         yield runtime
     client.cache_clear()
@@ -78,8 +85,9 @@ def world(request: pytest.FixtureRequest) -> World | Runtime:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs on moto is long: it takes several times as long as on the fakes."""
-    here = Path(__file__).parent
     for item in items:
+        if not item.nodeid.startswith("tests/contract/"):
+            continue
         chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if here in item.path.parents and ("aws" in getattr(item, "fixturenames", ()) or "aws" in chosen.values()):
+        if "aws" in getattr(item, "fixturenames", ()) or "aws" in chosen.values():
             item.add_marker("long")

@@ -184,7 +184,7 @@ def test_items_come_back_as_they_were_stored_whatever_is_in_them(monkeypatch: py
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
     )
-    monkeypatch.setattr(BaseClient, "_make_api_call", None)  # items don't go that way
+    monkeypatch.setattr(client, "_convert_to_request_dict", None)  # items don't go the SDK's way
     item = KEY | {
         "body": {"B": b"\x00\xff packed"},
         "set": {"BS": [b"a", b"b"]},
@@ -201,3 +201,18 @@ def test_items_come_back_as_they_were_stored_whatever_is_in_them(monkeypatch: py
     with pytest.raises(ClientError) as refused:
         client.put_item(TableName="t", Item=KEY, ConditionExpression="attribute_not_exists(id)")
     assert refused.value.response["Error"]["Code"] == "ConditionalCheckFailedException"
+
+
+@mock_aws
+def test_whoever_stands_in_front_of_the_sdks_calls_sees_these_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, seen = a_client(), list[str]()
+    real = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def traced(self: Any, operation: str, arguments: Any) -> Any:
+        seen.append(operation)
+        return real(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", traced)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client.get_item(TableName="none", Key=KEY)
+    assert seen == ["GetItem"]

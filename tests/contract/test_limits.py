@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
-from monthclose.adapters.dynamo.direct import DirectCalls
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.provider_health import Health
@@ -114,13 +114,14 @@ def test_a_slot_that_is_due_too_late_is_not_leased_and_the_wait_is_returned(limi
 @pytest.fixture
 def _one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """DynamoDB checks a condition and writes in one step; moto lets threads come in between."""
-    lock, real = threading.Lock(), DirectCalls.__call__
+    lock, base = threading.Lock(), BaseClient
+    real = base._make_api_call  # type: ignore[attr-defined]
 
     def locked(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
         with lock:
             return real(self, operation, arguments)
 
-    monkeypatch.setattr(DirectCalls, "__call__", locked)
+    monkeypatch.setattr(base, "_make_api_call", locked)
 
 
 @pytest.mark.usefixtures("_one_request_at_a_time")

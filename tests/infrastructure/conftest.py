@@ -1,7 +1,5 @@
 """The synthesized templates, made once per session: starting the library behind the CDK takes seconds."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.infrastructure.synthesis import NAMED, TARGETS, Synthesized, synthesize
@@ -36,9 +34,8 @@ def synthesized(request: pytest.FixtureRequest) -> Synthesized:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep these tests on one worker, which then synthesizes once; what is synthesized takes long."""
-    here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if item.nodeid.startswith("tests/infrastructure/"):
             item.add_marker(pytest.mark.xdist_group("infrastructure"))
             given = item.callspec.params.values() if hasattr(item, "callspec") else ()
             named = {value for value in given if isinstance(value, str)} | set(getattr(item, "fixturenames", ()))

@@ -10,7 +10,7 @@ from tests.infrastructure.rights import granted_to_people
 from tests.infrastructure.synthesis import Synthesized
 from tests.infrastructure.test_docs import section
 
-_TABLES = ("TablesCustomers", "TablesBilling", "TablesUsage", "TablesCloses")
+_TABLES = ("TablesCustomers", "TablesBilling", "TablesUsagePacks", "TablesCloses")
 _INCLUDED = {
     "read": ("ReadPolicy",),
     "operate": ("ReadPolicy", "OperatePolicy"),

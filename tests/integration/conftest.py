@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 
 from cli.deployment import deployed
 from monthclose.adapters.aws.clients import client
+from monthclose.names import Env
 from sandbox.aws.local_aws import LocalAws, Running
+from sandbox.clock import ClockFile
 from tests.integration.strictness import calls_refused, limits_struck
 from tests.integration.system import System
 
@@ -30,7 +33,7 @@ _REFUSED: Counter[str] = Counter()
 @pytest.hookimpl(tryfirst=True)  # before xdist groups them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.nodeid.startswith("tests/integration/"):
             item.add_marker(pytest.mark.integration)
             others = item.config.getoption("--endpoint-url")
             group = "own-aws" if not others and "fresh_system" in getattr(item, "fixturenames", ()) else "local-aws"
@@ -105,9 +108,35 @@ def system(shared_aws: tuple[Path, Running]) -> Iterator[System]:
         yield shared
 
 
+@pytest.fixture(scope="session")
+def own_aws(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[tuple[Path, Running]]:
+    """The local AWS of those tests that need a system to themselves, one after the other: deploying takes a minute."""
+    home = tmp_path_factory.mktemp("own-aws")
+    with _aws(home, pytestconfig) as running:
+        yield home, running
+
+
 @pytest.fixture
-def fresh_system(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[System]:
-    """A separate system, for a test with so many customers that they would slow the others down."""
-    home = tmp_path / "local-aws"
-    with _aws(home, pytestconfig) as running, _connected(home, running) as own:
+def fresh_system(own_aws: tuple[Path, Running]) -> Iterator[System]:
+    """A system without customers, at the machine's time: for a test with so many that they would slow the others down,
+    or one that lets days pass.
+    """
+    with _connected(*own_aws) as own:
+        if not own_aws[1].others_url:
+            _empty(own, own_aws[1])
         yield own
+
+
+def _empty(system: System, running: Running) -> None:
+    """Remove what an earlier test has left, but for its mails, its documents and its acts, which nobody may remove."""
+    ClockFile(Path(running.clock)).reset()
+    httpx.post(f"{system.sandbox_url}/_sandbox/reset", trust_env=False).raise_for_status()
+    for env in Env:
+        if env.name.endswith("_TABLE") and env is not Env.AUDIT_TABLE:
+            table = boto3.resource("dynamodb").Table(system.values[env])
+            keys = [key["AttributeName"] for key in table.key_schema]
+            pages = table.meta.client.get_paginator("scan").paginate(TableName=table.name)
+            with table.batch_writer() as writer:
+                for page in pages:
+                    for item in page["Items"]:
+                        writer.delete_item(Key={name: item[name] for name in keys})

@@ -87,7 +87,7 @@ def recomputed(rows: list[dict[str, str]]) -> dict[str, int]:
 def test_a_real_month_is_imported_once_and_closed_to_the_penny(fresh_system: System, tmp_path: Path) -> None:
     system = fresh_system
     maps = [option for field, column in COLUMNS.items() for option in ("--map", f"{field}={column}")]
-    rejects, sample = tmp_path / "rejects.csv", Sample(tmp_path)
+    rejects, sample, mails = tmp_path / "rejects.csv", Sample(tmp_path), len(system.mails())
     monthclose("import", "customers", str(sample.customers))
     said = monthclose("import", "usage", str(sample.usage), *maps, "--rejects", str(rejects), "--max-rejected", "30")
     assert f"{len(sample.rows):,}" in said
@@ -109,7 +109,7 @@ def test_a_real_month_is_imported_once_and_closed_to_the_penny(fresh_system: Sys
     assert report["money"]["GBP"]["invoiced"] == sum(total for total in expected.values() if total > 0)
     assert report["money"]["GBP"]["credit_granted"] == -sum(total for total in expected.values() if total < 0)
     assert report["proof"]["ties"], report["proof"]
-    recipients = Counter(mail["To"][0] for mail in system.mails())
+    recipients = Counter(mail["To"][0] for mail in system.mails()[mails:])
     assert recipients == Counter(profiles[customer]["email"] for customer, total in expected.items() if total)
 
     monthclose("import", "usage", str(sample.usage), *maps, "--rejects", str(rejects), "--max-rejected", "30")

@@ -43,6 +43,31 @@ def test_a_transaction_counts_double_and_an_index_entry_once() -> None:
     assert meter.counts["x"]["index:customers"] == 1
 
 
+def test_an_item_that_is_not_there_costs_a_read_too_and_twice_as_much_consistently() -> None:
+    meter = Meter()
+    asked = {"Keys": [{"pk": {"S": name}} for name in "abc"]}
+    answer = {"Responses": {"usage": [{"pk": {"S": "a"}, "body": {"B": b"x" * 5000}}]}}
+    for stage, consistent in (("sooner", True), ("later", False)):
+        meter.stage = stage
+        request = {"RequestItems": {"usage": {**asked, "ConsistentRead": consistent}}}
+        meter.request("DynamoDB", "BatchGetItem", request, answer)
+    assert (meter.counts["sooner"]["read:usage"], meter.counts["later"]["read:usage"]) == (4, 2)
+
+
+def test_a_statement_writes_the_item_that_its_parameters_are() -> None:
+    meter = Meter()
+    meter.stage = "x"
+    item = [{"S": "2026-10#acme"}, {"B": b"x" * 1500}]
+    put = {"Statement": "INSERT INTO \"packs\" VALUE {'pk': ?, 'body': ?}", "Parameters": item}
+    change = {
+        "Statement": 'UPDATE "packs" SET "body" = ? SET "revision" = ? WHERE "pk" = ? AND "revision" = ?',
+        "Parameters": [item[1], {"N": "2"}, item[0], {"N": "1"}],
+    }
+    meter.request("DynamoDB", "BatchExecuteStatement", {"Statements": [put, change]}, None)
+    meter.request("DynamoDB", "ExecuteStatement", put, None)
+    assert meter.counts["x"]["write:packs"] == 6
+
+
 def test_every_price_says_where_it_is_from() -> None:
     assert all(price.source.startswith("https://aws.amazon.com/") for price in load_prices().values())
 

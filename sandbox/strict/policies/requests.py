@@ -22,8 +22,12 @@ from sandbox.strict.policies.court import Call, Court, Refusal
 _NEVER_DENIED = ("sts:GetCallerIdentity", "sts:GetSessionToken")
 _SEND = "ses:SendEmail"
 _CALL_URL = "lambda:InvokeFunctionUrl"
-_STATEMENT, _INSERT = "dynamodb:ExecuteStatement", "dynamodb:PartiQLInsert"
-_INSERTS = re.compile(r'\s*INSERT\s+INTO\s+"([^"]+)"', re.IGNORECASE)
+_STATEMENT, _STATEMENTS = "dynamodb:ExecuteStatement", "dynamodb:BatchExecuteStatement"
+_WRITES = (
+    ("dynamodb:PartiQLInsert", re.compile(r'\s*INSERT\s+INTO\s+"([^"]+)"', re.IGNORECASE)),
+    ("dynamodb:PartiQLUpdate", re.compile(r'\s*UPDATE\s+"([^"]+)"', re.IGNORECASE)),
+)
+"""What a statement needs, and what it begins with."""
 _JUDGED_AS = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
@@ -169,24 +173,30 @@ def permissions(action: str, resource: str, request: Request) -> list[tuple[str,
         return [(action, arn) for arn in mail_resources(request.json())]
     if action == _CALL_URL:  # both, since October 2025 (Lambda's guide, "Control access to Lambda function URLs")
         return [(action, resource), ("lambda:InvokeFunction", resource)]
-    if action == _STATEMENT:
-        return [(_INSERT, table_inserted_into(request))]
+    if action in (_STATEMENT, _STATEMENTS):
+        return sorted({statement_permission(each) for each in statements(request)})
     return [(action, resource)]
 
 
-def table_inserted_into(request: Request) -> str:
-    """Name the table of a PartiQL statement, which needs the permission for what it does: inserting.
+def statements(request: Request) -> list[str]:
+    """List the PartiQL statements of a request: one, or those of a batch."""
+    data = request.json()
+    return [str(each.get("Statement", "")) for each in data.get("Statements", [data])]
+
+
+def statement_permission(statement: str) -> tuple[str, str]:
+    """Name the permission that a PartiQL statement needs, by what it does, and its table.
 
     Raises
     ------
     NotImplementedError
         It is another statement: write down here what it needs.
     """
-    statement = str(request.json().get("Statement", ""))
-    found = _INSERTS.match(statement)
-    if found is None:
-        raise NotImplementedError(f"the strict local AWS does not know which permissions this needs: {statement}")
-    return f"arn:aws:dynamodb:{get_region()}:{get_account_id()}:table/{found[1]}"
+    for action, begins in _WRITES:
+        found = begins.match(statement)
+        if found:
+            return action, f"arn:aws:dynamodb:{get_region()}:{get_account_id()}:table/{found[1]}"
+    raise NotImplementedError(f"the strict local AWS does not know which permissions this needs: {statement}")
 
 
 def more_context(action: str, request: Request) -> dict[str, str | Sequence[str]]:
@@ -201,7 +211,7 @@ def more_context(action: str, request: Request) -> dict[str, str | Sequence[str]
         return {"lambda:InvokedViaFunctionUrl": "true"}
     if action == _SEND:
         return {"ses:FromAddress": address(request.json().get("FromEmailAddress", ""))}
-    if action == _STATEMENT:
+    if action == _STATEMENT:  # of a batch, each has its own; only the trail of audit asks for them
         return {"dynamodb:LeadingKeys": [parameter["S"] for parameter in request.json().get("Parameters", [])[:1]]}
     if action.startswith("dynamodb:"):
         return leading_keys(request.json())

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import typer.main
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -15,10 +17,14 @@ from monthclose.domain.period import Period
 from monthclose.ports import Execution
 from monthclose.settings import LinkSettings
 from monthclose.use_cases.reconciliation.remote_desk import serve
+from tests.archiving import archive
 from tests.fakes import FakeWorkflow
 from tests.world import World
 
 EXECUTION = "arn:execution"
+
+# The runner puts the commands together for each call, which takes 20 ms: longer than most of them run.
+typer.testing._get_command = cache(typer.main.get_command)  # type: ignore[attr-defined]
 
 
 class FakeMachine(FakeWorkflow):
@@ -35,6 +41,9 @@ class FakeMachine(FakeWorkflow):
 
     def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
         self.closes.append((name, request))
+        if machine == "arn:archive":
+            [month] = archive(self.world, name, only=Period.parse(request["period"]))
+            self.end = self.end or Execution("SUCCEEDED", {"archived": {"period": str(month.period)}})
         return EXECUTION
 
     def describe(self, execution: str) -> Execution:
@@ -91,6 +100,7 @@ class Command:
             ask=ask,
             collections="arn:collections",
             packs="arn:packs",
+            archive="arn:archive",
         )
 
     def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:

@@ -1,4 +1,4 @@
-"""Write and read many items: several batches at a time, and more slowly while DynamoDB throttles.
+"""Write and read many items: several batches at a time, and more slowly while DynamoDB throttles. Statements, too.
 
 DynamoDB leaves items unprocessed when a table or a partition takes no more. They are sent again after a pause, and
 fewer batches at a time (half as many after each throttled round, one more after each that was not), until the
@@ -11,21 +11,39 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import Any, NamedTuple
 
+from botocore.exceptions import ClientError
+from pynamodb.connection import Connection
 from pynamodb.exceptions import GetError, PutError
 from pynamodb.models import Model
 
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.throttling import THROTTLED, DynamoPatience
-from monthclose.errors import TryLaterError
+from monthclose.errors import RecordRefusedError, TryLaterError
 
 _ITEMS_PER_WRITE = 25
 """Most items in one BatchWriteItem."""
 _KEYS_PER_GET = 100
 """Most keys in one BatchGetItem."""
+_STATEMENTS_AT_ONCE = 25
+"""Most statements in one BatchExecuteStatement."""
+_THROTTLED_STATEMENTS = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "TransactionConflict",
+    }
+)
+"""What DynamoDB says of a statement that is to be sent again. (A transaction may be writing the same item.)"""
+REFUSED_CONDITIONS = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
+"""What it says of a statement whose condition failed, or which inserts what is there."""
 _AT_ONCE, _MOST_AT_ONCE = 4, 8
 """Batches sent at once: to begin with, and at most."""
 
 type _Raw = dict[str, Any]
+type Statement = dict[str, Any]
+"""In PartiQL, as the API has it: `Statement`, `Parameters`."""
 
 
 class _Answer(NamedTuple):
@@ -52,6 +70,17 @@ class Batches:
         """
         self._send([item.serialize() for item in items], _ITEMS_PER_WRITE, lambda raw: _put(model, raw))
 
+    def remove(self, model: type[Model], keys: Iterable[str | tuple[str, str]]) -> None:
+        """Delete items by their keys, each once, whether they are there or not.
+
+        Raises
+        ------
+        TryLaterError
+            DynamoDB throttles, and time is up. Any of the items may have been deleted.
+        """
+        raw_keys = [_key(model, key) for key in keys]
+        self._send(raw_keys, _ITEMS_PER_WRITE, lambda raw: _delete(model, raw))
+
     def read[M: Model](
         self,
         model: type[M],
@@ -70,6 +99,21 @@ class Batches:
         raw_keys = [_key(model, key) for key in keys]
         found = self._send(raw_keys, _KEYS_PER_GET, lambda raw: _get(model, raw, consistent, attributes))
         return [model.from_raw_data(item) for item in found]
+
+    def execute(self, connection: Connection, statements: Sequence[Statement]) -> list[bool]:
+        """Execute statements that write one item each, on a condition, and say of each whether its condition held.
+
+        Raises
+        ------
+        RecordRefusedError
+            One cannot be stored. Any of the others may have been executed.
+        TryLaterError
+            DynamoDB throttles, and time is up. Any of them may have been executed.
+        """
+        numbered = [{"number": number, "statement": statement} for number, statement in enumerate(statements)]
+        answers = self._send(numbered, _STATEMENTS_AT_ONCE, lambda some: _execute(connection.client, some))
+        held = {answer["number"]: answer["held"] for answer in answers}
+        return [held[number] for number in range(len(statements))]
 
     def _send(self, left: list[_Raw], size: int, call: Callable[[Sequence[_Raw]], _Answer]) -> list[_Raw]:
         found, attempt = list[_Raw](), 0
@@ -113,6 +157,17 @@ def _put(model: type[Model], items: Sequence[_Raw]) -> _Answer:
     return _Answer((), [request["PutRequest"]["Item"] for request in left])
 
 
+def _delete(model: type[Model], keys: Sequence[_Raw]) -> _Answer:
+    try:
+        with translated():
+            connection: Any = model._get_connection()  # its types say that keys are text
+            answer = connection.batch_write_item(delete_items=keys)
+    except TryLaterError as error:
+        return _Answer((), _all_if_throttled(error, keys))
+    left = answer.get("UnprocessedItems", {}).get(model.Meta.table_name, ())
+    return _Answer((), [request["DeleteRequest"]["Key"] for request in left])
+
+
 def _get(model: type[Model], keys: Sequence[_Raw], consistent: bool, attributes: Sequence[str] | None) -> _Answer:
     try:
         with translated():
@@ -125,9 +180,32 @@ def _get(model: type[Model], keys: Sequence[_Raw], consistent: bool, attributes:
     return _Answer(answer.get("Responses", {}).get(table, ()), left)
 
 
+def _execute(client: Any, statements: Sequence[_Raw]) -> _Answer:
+    try:
+        with translated():
+            answers = client.batch_execute_statement(Statements=[each["statement"] for each in statements])["Responses"]
+    except TryLaterError as error:
+        return _Answer((), _all_if_throttled(error, statements))
+    found, left = list[_Raw](), list[_Raw]()
+    for each, answer in zip(statements, answers, strict=True):
+        failed: _Raw = answer.get("Error", {})
+        code = failed.get("Code")
+        if code in _THROTTLED_STATEMENTS:
+            left.append(each)
+        elif code == "ValidationError":
+            raise RecordRefusedError(f"DynamoDB cannot store that: {failed.get('Message')}")
+        elif code and code not in REFUSED_CONDITIONS:
+            raise ClientError({"Error": {"Code": code, "Message": failed.get("Message", "")}}, "BatchExecuteStatement")
+        else:
+            found.append({"number": each["number"], "held": not code})
+    return _Answer(found, left)
+
+
 def _all_if_throttled(error: TryLaterError, items: Sequence[_Raw]) -> Sequence[_Raw]:
     """All of a batch is left if DynamoDB refused it whole for throttling; other errors are raised again."""
     cause = error.__cause__
     if isinstance(cause, PutError | GetError) and cause.cause_response_code in THROTTLED:
+        return items
+    if isinstance(cause, ClientError) and cause.response["Error"].get("Code") in THROTTLED:
         return items
     raise error

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
+from botocore.client import BaseClient
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -37,6 +38,7 @@ DIRECT_OPERATIONS = frozenset(
 _TARGET = "DynamoDB_20120810"
 _CONTENT_TYPE = "application/x-amz-json-1.0"
 _FAILED = 300
+_SDKS_WAY: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
 type Json = dict[str, Any]
 
@@ -51,7 +53,7 @@ class DirectCalls:
     """Takes the place of a DynamoDB client's `_make_api_call`; any number of threads may call it."""
 
     def __init__(self, client: Any) -> None:
-        self._client, self._others = client, client._make_api_call
+        self._client = client
         self._url = f"{client.meta.endpoint_url.rstrip('/')}/"
         self._host = urlsplit(self._url).netloc
         self._agent: str = client._user_agent_creator.to_string()
@@ -64,6 +66,8 @@ class DirectCalls:
     def __call__(self, operation: str, arguments: Mapping[str, Any]) -> Json:
         """Make a call, as often as whoever listens to `needs-retry` says.
 
+        Where somebody has put something in front of all of the SDK's calls, a tracer or a test, it sees these, too.
+
         Raises
         ------
         ClientError
@@ -71,9 +75,14 @@ class DirectCalls:
         BotoCoreError
             It was not answered.
         """
-        if operation not in DIRECT_OPERATIONS:
-            answer: Json = self._others(operation, arguments)
+        sdk: Any = BaseClient
+        if operation not in DIRECT_OPERATIONS or sdk._make_api_call is not _SDKS_WAY:
+            answer: Json = sdk._make_api_call(self._client, operation, arguments)
             return answer
+        return self.call(operation, arguments)
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> Json:
+        """Make a call on items directly; see `__call__`."""
         if operation == "TransactWriteItems" and "ClientRequestToken" not in arguments:
             arguments = {**arguments, "ClientRequestToken": str(uuid.uuid4())}  # repetitions answer like the first
         body = json.dumps(arguments, separators=(",", ":"), default=_text_of).encode()

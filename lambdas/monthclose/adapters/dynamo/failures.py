@@ -47,5 +47,10 @@ def translated() -> Iterator[None]:
         if code in _PASSING or isinstance(error.cause, BotoCoreError):
             raise TryLaterError(f"DynamoDB is briefly unavailable: {code or error.cause}") from error
         raise
+    except ClientError as error:  # of a call without PynamoDB
+        code = error.response.get("Error", {}).get("Code")
+        if code in _PASSING:
+            raise TryLaterError(f"DynamoDB is briefly unavailable: {code}") from error
+        raise
     except BotoCoreError as error:
         raise TryLaterError(f"DynamoDB cannot be reached: {error}") from error

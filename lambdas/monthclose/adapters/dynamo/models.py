@@ -6,6 +6,7 @@ No key is a period alone, so that a close's writes spread over the table's parti
 from typing import Any
 
 from pynamodb.attributes import (
+    BinaryAttribute,
     BooleanAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
@@ -119,8 +120,29 @@ class CustomerItem(Item):
     version = NumberAttribute(default=0)
 
 
+class UsagePackItem(Item):
+    """Many usage events; `pk` is period and customer, so that a month is one query. See `usage`.
+
+    The names are short because they are billed with the rest: most months are one item of a kilobyte or two.
+    """
+
+    class Meta(_Meta):
+        """Table settings."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    number = UnicodeAttribute(range_key=True)
+    revision = NumberAttribute(attr_name="r")
+    events = NumberAttribute(attr_name="e")
+    generation = UnicodeAttribute(attr_name="g", default="")
+    full = BooleanAttribute(attr_name="f", default=False)
+    """Once true, it stays true: a reader goes on behind a full pack, and events are added behind it only."""
+    body = BinaryAttribute(attr_name="b", legacy_encoding=False)
+    expiration: Any = NumberAttribute(null=True)
+    """Seconds since 1970. DynamoDB removes the item some time after; it does not count from when it is set."""
+
+
 class UsageItem(Item):
-    """A usage event; `pk` is period and customer, so that a month is one query."""
+    """A usage event of releases that stored each as an item. They are read, and removed once they are in a pack."""
 
     class Meta(_Meta):
         """Table settings."""
@@ -449,6 +471,7 @@ def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
     tables: dict[type[Model], str] = {
         CustomerItem: settings.customers_table,
         UsageItem: settings.usage_table,
+        UsagePackItem: settings.usage_packs_table,
         BillingItem: settings.billing_table,
         ClosesItem: settings.closes_table,
         LimitItem: settings.closes_table,

@@ -27,7 +27,7 @@ _THROTTLED_REASONS = frozenset({"ProvisionedThroughputExceeded", "ThrottlingErro
 _PASSING_STATUS = frozenset({500, 502, 503, 504})
 _PASSING = frozenset({"TransactionInProgressException"})
 _CANCELLED = "TransactionCanceledException"
-_OF_BATCHES = frozenset({"BatchGetItem", "BatchWriteItem"})
+_OF_BATCHES = frozenset({"BatchExecuteStatement", "BatchGetItem", "BatchWriteItem"})
 """Throttled ones are repeated by `Batches`, which also sends less at a time."""
 
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.05, 5.0

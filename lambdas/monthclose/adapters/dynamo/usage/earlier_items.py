@@ -1,0 +1,83 @@
+"""Usage of releases that stored each event as an item: it is read until it is in packs, and nothing is added to it."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from itertools import batched
+
+from monthclose.adapters.dynamo.batches import Batches
+from monthclose.adapters.dynamo.failures import translated
+from monthclose.adapters.dynamo.models import UsageItem
+from monthclose.adapters.dynamo.usage.packs import partition
+from monthclose.domain.period import Period
+from monthclose.domain.usage import UsageEvent, UsageMonth
+
+_ITEMS_AT_ONCE = 2_000
+"""Items that are removed together."""
+
+
+class UsageItems:
+    """`EarlierItems` in the table of an item for each event."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def may_have(self, period: Period) -> bool:  # noqa: ARG002 - the table's keys don't tell
+        """Whether the table has anything at all; asked once."""
+        return self._has_some
+
+    @cached_property
+    def _has_some(self) -> bool:
+        with translated():
+            return next(iter(UsageItem.scan(limit=1)), None) is not None
+
+    def comes_back(self, period: Period) -> None:
+        """Nothing is to be noted: usage doesn't come here again."""
+
+    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
+        """Stream a month; PynamoDB holds one page (1 MB) at a time."""
+        with translated():
+            for item in UsageItem.query(partition(UsageMonth(customer_id, period)), consistent_read=True):
+                yield _event(item, customer_id)
+
+    def months(self) -> Iterator[UsageMonth]:
+        """Scan the keys: those of a month are beside each other."""
+        last = ""
+        with translated():
+            for item in UsageItem.scan(attributes_to_get=["pk"]):
+                if item.pk != last:
+                    period, _, customer_id = item.pk.partition("#")
+                    yield UsageMonth(customer_id, Period.parse(period))
+                last = item.pk
+
+    def remove(self, month: UsageMonth) -> None:
+        """Delete in batches, several at a time."""
+        with translated():
+            items = UsageItem.query(partition(month), consistent_read=True, attributes_to_get=["pk", "event_id"])
+            for some in batched(items, _ITEMS_AT_ONCE, strict=False):
+                self._batches.remove(UsageItem, [(item.pk, item.event_id) for item in some])
+
+
+def _event(item: UsageItem, customer_id: str) -> UsageEvent:
+    return UsageEvent(
+        event_id=item.event_id,
+        customer_id=customer_id,
+        sku=item.sku,
+        quantity=Decimal(item.quantity),
+        time=item.time,
+        unit_price=None if item.unit_price is None else Decimal(item.unit_price),
+        description=item.description or "",
+        resource=item.resource or "",
+        replaces=item.replaces or "",
+        received_at=_time(item.received_at),
+        replaced_by=item.replaced_by or "",
+        replaced_at=_time(item.replaced_at),
+        attributes=tuple(sorted(json.loads(item.attributes).items())) if item.attributes else (),
+        returned_at=_time(item.returned_at),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

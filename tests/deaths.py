@@ -1,0 +1,47 @@
+"""A process that dies at one of its requests to DynamoDB: before it is sent, or before its answer is there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.unit.dying import DiedError
+
+
+@dataclass
+class Deaths:
+    """Lets a client's process die.
+
+    Parameters
+    ----------
+    at : int
+        The number of the request, from 0; none if there are fewer.
+    after : bool
+        Whether the request is carried out.
+    """
+
+    at: int = -1
+    after: bool = False
+    requests: list[str] = field(default_factory=list)
+    """The operations that were asked for."""
+
+    @contextmanager
+    def of(self, client: Any) -> Iterator["Deaths"]:
+        """Stand in front of a client."""
+        events = client.meta.events
+        events.register_first("before-send.dynamodb", self._before)
+        events.register_first("after-call.dynamodb", self._after)
+        try:
+            yield self
+        finally:
+            events.unregister("before-send.dynamodb", self._before)
+            events.unregister("after-call.dynamodb", self._after)
+
+    def _before(self, request: Any, **_: object) -> None:
+        self.requests.append(request.headers["X-Amz-Target"].decode().partition(".")[2])
+        if len(self.requests) - 1 == self.at and not self.after:
+            raise DiedError
+
+    def _after(self, **_: object) -> None:
+        if len(self.requests) - 1 == self.at and self.after:
+            raise DiedError
