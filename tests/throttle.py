@@ -76,8 +76,7 @@ class Throttle:
             events.unregister("after-call.dynamodb", self._after)
 
     def _before(self, request: Any, **_: object) -> AWSResponse | None:
-        target = request.headers["X-Amz-Target"]
-        operation = str(target.decode() if isinstance(target, bytes) else target).partition(".")[2]
+        operation = request.headers["X-Amz-Target"].decode().partition(".")[2]
         body = json.loads(request.body)
         with self._lock:
             self.calls[operation] += 1

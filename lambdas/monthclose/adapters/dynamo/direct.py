@@ -153,7 +153,7 @@ class DirectCalls:
             )
         )
 
-    def _headers(self, operation: str, body: bytes) -> dict[str, str]:
+    def _headers(self, operation: str, body: bytes) -> dict[str, str | bytes]:
         credentials = self._client._request_signer._credentials
         if credentials is None:
             raise NoCredentialsError
@@ -165,9 +165,9 @@ class DirectCalls:
             "x-amz-target": f"{_TARGET}.{operation}",
         }
         authorization = authorize(signed, body, known.access_key, known.secret_key, self._client.meta.region_name)
-        headers = {
+        headers: dict[str, str | bytes] = {
             "Host": self._host,
-            "X-Amz-Target": signed["x-amz-target"],
+            "X-Amz-Target": signed["x-amz-target"].encode(),  # bytes, as who listens to the SDK's requests has it
             "X-Amz-Date": signed["x-amz-date"],
             "Content-Type": _CONTENT_TYPE,
             "User-Agent": self._agent,
