@@ -17,7 +17,7 @@ _HERE = Path(__file__).resolve().parent
 _WHERE = (
     ("importing modules", ("_find_and_load", "importlib/")),
     ("making AWS clients", (":Session.create_client", ":bind", "client.py:ClientCreator.")),
-    ("asking DynamoDB: HTTP", ("direct.py:DirectCalls._send",)),
+    ("asking DynamoDB: HTTP", ("direct.py:DirectCalls.send",)),
     ("asking DynamoDB: request and answer", ("direct.py:",)),
     ("asking AWS through the SDK: HTTP", ("httpsession.py:URLLib3Session.send",)),
     ("asking AWS through the SDK: all around it", ("botocore/", "boto3/", "s3transfer/")),
