@@ -8,7 +8,7 @@ import gzip
 import io
 import time
 import tracemalloc
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from typing import Any
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.file_options import FileOptions
-from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage import StoredUsage, UsageChange, UsageMonth
 from monthclose.use_cases.imports.dropped_file import HINTS, DroppedFile
 from monthclose.use_cases.imports.split_usage import Splitter
 from monthclose.use_cases.imports.tables import read_table
@@ -37,13 +37,25 @@ class Nowhere(FakeInbox):
     def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:  # noqa: ARG002
         self.written += len(content)
 
+    def write(self, key: str, content: Iterable[bytes], content_type: str = "") -> None:  # noqa: ARG002
+        self.written += sum(map(len, content))
+
 
 class Unstored(FakeUsageStore):
     """A usage store that keeps nothing."""
 
-    def put(self, events: Iterable[UsageEvent]) -> None:
-        for _ in events:
-            pass
+    def look_up(
+        self,
+        wanted: Mapping[UsageMonth, Collection[str]],
+        *,
+        consistent: bool = False,  # noqa: ARG002 - there is nothing
+    ) -> dict[UsageMonth, StoredUsage]:
+        return dict.fromkeys(wanted, StoredUsage({}, ""))
+
+    def store(self, changes: Iterable[UsageChange]) -> list[UsageMonth]:
+        for change in changes:
+            assert change.added
+        return []
 
 
 def lines(rows: int) -> Iterator[bytes]:

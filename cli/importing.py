@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from cli.connect import connected
 from cli.console import duration, err, grid, note, print_json, say, show
 from cli.home import folder, home, shown
+from cli.rows_on_disk import RowsByCustomer, RowsInOrder
 from cli.system import System
 from cli.tables import RowFile, open_rows
 from monthclose.domain.audit import in_json
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.column_mapping import PRICES, ColumnMapping, FileSchema
+from monthclose.domain.imports.column_mapping import PRICES, USAGE, ColumnMapping, FileSchema
 from monthclose.domain.imports.file_options import TEXTS, FileOptions, Hints
 from monthclose.domain.imports.intake import OTHERS, Reject, Row, Tally, unpacked_name
 from monthclose.domain.words import count
@@ -105,7 +106,7 @@ def import_rows(
     version: Callable[[System], str] = lambda _: "",
     more: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
-    """Import a file of rows.
+    """Import a file of rows; usage comes customer by customer, as it is stored.
 
     Parameters
     ----------
@@ -122,18 +123,23 @@ def import_rows(
         The file cannot be read, none of its rows can be taken, or too many are rejected.
     """
     reading = options.of_file(lambda: connected(ctx).use_cases.sources, schema.name)
-    with open_rows(file, reading, lambda: connected(ctx).ports.column_files) as opened:
+    with ExitStack() as opening:
+        opened = opening.enter_context(open_rows(file, reading, lambda: connected(ctx).ports.column_files))
+        dealt: RowsByCustomer | None = None
         # Read to its end before anything is taken: its last row may show that the first ones say something else.
         with opened.rows() as table:
             mapping = _mapping(schema, file, table.table, reading)
             system = connected(ctx)
             system.ports.patience.endless(note)
             began = time.monotonic()
+            if schema is USAGE:
+                dealt = opening.enter_context(closing(RowsByCustomer(file, table.table.columns, mapping)))
             with _progress(table, "checking ") as rows:
-                for _ in checked(file.name, rows, mapping, HINTS, system.calendar.zone):
-                    pass
+                for row in checked(file.name, rows, mapping, HINTS, system.calendar.zone):
+                    if dealt:
+                        dealt.deal(row)
         with (
-            opened.rows() as table,
+            (dealt or opened).rows() as table,
             Rejects(file, options.rejects, table.table.columns) as rejected_rows,
             _progress(table) as rows,
         ):
@@ -198,7 +204,10 @@ def _judge(file: Path, tally: Tally, options: ImportOptions, system: System) -> 
 
 
 class Rejects:
-    """The rejects file: row number, reason and the original cells. It is made with the first rejected row."""
+    """The rejects file: row number, reason and the original cells, in the file's order.
+
+    It is made with the first rejected row, and written at the end: rows may come customer by customer.
+    """
 
     def __init__(self, file: Path, wanted: Path | None, columns: list[str]) -> None:
         if wanted and wanted.exists() and wanted.samefile(file):
@@ -208,6 +217,7 @@ class Rejects:
         self._wanted, self._columns = wanted, columns
         self._stack = ExitStack()
         self._writer: CsvWriter | None = None
+        self._rows = self._stack.enter_context(closing(RowsInOrder()))
 
     def __enter__(self) -> "Rejects":
         if self._wanted:
@@ -217,14 +227,18 @@ class Rejects:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        with self._stack:
+            if self._writer:
+                for cells in self._rows.all():
+                    self._writer.write(cells)
 
     def write(self, row: Row, reason: str) -> None:
-        """Write a rejected row."""
-        writer = self._writer or self._open()
-        writer.write(rejected(row, reason, self._columns))
+        """Take a rejected row."""
+        if not self._writer:
+            self._open()
+        self._rows.add(rejected(row, reason, self._columns))
 
-    def _open(self) -> CsvWriter:
+    def _open(self) -> None:
         if not self._wanted:
             folder("rejects")
         try:
@@ -233,7 +247,6 @@ class Rejects:
         except OSError as error:
             raise UserMistakeError(f"the rejects file {self.path} cannot be written: {error.strerror}") from None
         self._writer.write(header(self._columns))
-        return self._writer
 
 
 @contextmanager

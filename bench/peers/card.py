@@ -13,7 +13,11 @@ import stripe
 TIMEOUT_SECONDS = 10
 RETRIES = 2
 LONGEST_CALL = timedelta(seconds=TIMEOUT_SECONDS * (RETRIES + 1) + 15)
-"""No request of an attempt is under way for longer: with all retries and their pauses, and a margin."""
+"""No call lasts longer: with all retries and their pauses, and a margin."""
+_KEYS_LAST = timedelta(hours=23)
+"""Stripe keeps idempotency keys for 24 hours at least."""
+_STORED = 500
+"""The status of failures that Stripe stores under the key like any answer."""
 
 
 class StillOpenError(Exception):
@@ -76,12 +80,17 @@ class Card:
     def settle(self, attempt: Attempt, now: datetime) -> Outcome:
         """Charge, or find out what became of an attempt that was made before.
 
-        A young one is repeated with the same key and parameters: Stripe executes it once. One that is older than a
-        request can last is looked up instead, as Stripe repeats a stored 500 for as long as it keeps the key.
+        It is repeated with the same key and parameters until Stripe answers: Stripe executes it once, whoever else
+        repeats it. It is looked up if Stripe does not know the key any more, or has stored a 500 under it.
         """
-        if now - attempt.begun < LONGEST_CALL:
+        if now - attempt.begun > _KEYS_LAST:
+            return self._find(attempt)
+        try:
             return self._charge(attempt)
-        return self._find(attempt)
+        except stripe.APIError as error:
+            if error.http_status != _STORED or now - attempt.begun < LONGEST_CALL:
+                raise
+            return self._find(attempt)
 
     def _charge(self, attempt: Attempt) -> Outcome:
         try:

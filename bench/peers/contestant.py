@@ -111,7 +111,7 @@ class Contestant(Protocol):
     def close(self) -> bool:
         """Invoice, charge and write to every customer, as the first of the month does; returns when that has ended.
 
-        Called again until it returns True (twenty times at most), as a person or cron would, also after `kill -9` has
+        Called again until it returns True (five times at most), as a person or cron would, also after `kill -9` has
         ended it. Nobody who was charged or written to is to be charged or written to again by it.
 
         Returns

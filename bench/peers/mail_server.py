@@ -2,11 +2,17 @@
 
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import cast
 
 _HOST = "127.0.0.1"
+SECONDS = 0.2
+"""How long it takes to hand a message over: half of it before it is accepted, half after.
+
+A mail server that answers at once would hide what becomes of messages whose sender dies before it hears of them.
+"""
 
 
 class MailServer(socketserver.ThreadingTCPServer):
@@ -42,6 +48,10 @@ class MailServer(socketserver.ThreadingTCPServer):
 
 class _Conversation(socketserver.StreamRequestHandler):
     def handle(self) -> None:
+        with suppress(ConnectionError):  # clients are killed in the middle of a sentence
+            self._talk()
+
+    def _talk(self) -> None:
         recipients: list[str] = []
         self._say("220 bench")
         while line := self.rfile.readline():
@@ -54,7 +64,9 @@ class _Conversation(socketserver.StreamRequestHandler):
                 self._say("354 go on")
                 if not self._read_message():
                     return  # the client died before the end: nothing was accepted
+                time.sleep(SECONDS / 2)
                 cast("MailServer", self.server).keep(recipients)
+                time.sleep(SECONDS / 2)
                 recipients = []
             elif verb == b"QUIT":
                 self._say("221 bye")

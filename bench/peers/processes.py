@@ -60,24 +60,11 @@ def start(
 
 
 def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
-    """Ask a process to end, wait for it, and kill what is left of its group."""
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(how)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_PATIENCE_SECONDS)
-    _kill_group(process)
-    process.wait()
-
-
-def descendants(pid: int) -> list[int]:
-    """List the processes that a process has started, and theirs."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                for child in (task / "children").read_text().split():
-                    found += [int(child), *descendants(int(child))]
-    return found
+    """Ask a process to end, wait for it, and kill it if that takes long; with all that it started."""
+    _signal(process, how)
+    with contextlib.suppress(TimeoutError, ChildProcessError):
+        wait_until(lambda: _ended(process, os.WNOHANG), _PATIENCE_SECONDS, "ending")
+    _reap(process)
 
 
 class Supervised:
@@ -96,17 +83,19 @@ class Supervised:
         return self._process.pid
 
     def _run(self) -> None:
-        while not self._over.is_set():
-            self._process.wait()
-            if not self._over.wait(_RESTART_SECONDS):
-                _kill_group(self._process)
-                self._process = self._begin()
+        while True:
+            _ended(self._process)
+            _reap(self._process)
+            if self._over.wait(_RESTART_SECONDS):
+                return
+            self._process = self._begin()
 
     def stop(self) -> None:
         """End it for good."""
         self._over.set()
-        end(self._process)
-        self._watch.join()
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            _signal(self._process, how)
+            self._watch.join(_PATIENCE_SECONDS)
 
 
 def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
@@ -118,8 +107,20 @@ def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.05)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    # A process that was started with a session of its own leads a group with its own id; that id stays taken for as
-    # long as the group has a member.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _ended(process: subprocess.Popen[bytes], options: int = 0) -> bool:
+    """Wait for the end of a process and leave it as a zombie, so that nobody else gets its id."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | options) is not None
+
+
+def _signal(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    # Popen's own method would reap a process that has ended; its group could not be found by its id any more.
+    if process.returncode is None:
+        os.kill(process.pid, how)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of a process's group, which has its id, and let go of it."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -17,6 +17,7 @@ from bench.peers.meter import Meter
 from bench.peers.month import Month, make_month
 from bench.peers.provider import KEY, WEBHOOK_SECRET, LastCharge, Provider, provider
 from bench.peers.trouble import (
+    ACCOUNTANT_EVERY,
     DOUBLE_EVERY,
     KILL_EVERY,
     BankTransfers,
@@ -28,7 +29,7 @@ from bench.peers.trouble import (
 from bench.peers.verdict import Evidence, Verdict, judge
 from tests.chaos.mischief import Mischief
 
-_MOST_RUNS = 20
+_MOST_RUNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def calm_round(make: Callable[[], Contestant], options: Options) -> Mapping[str,
                 kind: round(1000 * seconds / options.customers, 1) for kind, seconds in sorted(meter.seconds.items())
             },
             "peak_mb": round(meter.peak_mb),
+            "others_share": round(meter.others_share, 2),
             "runs": runs,
             "verdict": _told(table.verdict([])),
         }
@@ -100,14 +102,14 @@ def calm_round(make: Callable[[], Contestant], options: Options) -> Mapping[str,
 def faults_round(make: Callable[[], Contestant], options: Options) -> Mapping[str, Any]:
     """Close a month while everything goes wrong, let its people put it right, and judge."""
     with _laid(make(), options, faults=True) as table:
-        contestant, bound = table.contestant, options.customers / options.rate
+        contestant = table.contestant
         transfers = BankTransfers(contestant, table.provider, table.month.people, options.seed)
         mischief = Mischief(options.seed)
         table.provider.disturb(chaos_plan(options.seed))
         mischief.every(KILL_EVERY, kill_a_worker(contestant))
         mischief.every(DOUBLE_EVERY, double_work(contestant))
         for _ in transfers.accountants:
-            mischief.every(transfers.every(bound), transfers.step)
+            mischief.every(ACCOUNTANT_EVERY, transfers.step)
         began = time.time()
         try:
             runs = table.close()
@@ -117,6 +119,7 @@ def faults_round(make: Callable[[], Contestant], options: Options) -> Mapping[st
         table.provider.calm()
         runs += table.close()
         contestant.follow_up()
+        transfers.finish()
         return {
             "seconds": round(seconds, 1),
             "runs": runs,

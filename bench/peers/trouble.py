@@ -8,6 +8,7 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,8 @@ KILL_EVERY, DOUBLE_EVERY = 6.0, 2.0
 """Seconds, on average."""
 _SHARE_PAYING = 0.15
 """Of the customers: so many pay by bank transfer, every other one only half of it."""
-_ACCOUNTANTS = 2
+_ACCOUNTANTS, ACCOUNTANT_EVERY = 2, 1.0
+"""Who record them, and the seconds between two by one of them, on average."""
 _LOSING = {"reset": 0.05, "cut": 0.02, "error_500": 0.02, "hang": 0.01}
 """Of the requests about payments: the money has moved, and no answer, half of it, a 500, or nothing comes for long."""
 _REFUSING = {"unavailable_503": 0.01, "error_500": 0.01, "lock_timeout_429": 0.01, "reset": 0.01}
@@ -87,7 +89,6 @@ class BankTransfers:
 
     def __init__(self, contestant: Contestant, provider: Provider, people: Sequence[Person], seed: int) -> None:
         self.recorded: list[Transfer] = []
-        self.refused = 0
         self._contestant = contestant
         self._provider = provider
         self._lock = threading.Lock()
@@ -99,10 +100,7 @@ class BankTransfers:
             for number, person in enumerate(chosen)
         ]
         self._number = len(chosen)
-
-    def every(self, seconds: float) -> float:
-        """Tell at which interval each accountant records one, for all to have paid within a time."""
-        return seconds * _ACCOUNTANTS / max(self._number, 1)
+        self._sent: set[str] = set()
 
     @property
     def accountants(self) -> range:
@@ -110,18 +108,37 @@ class BankTransfers:
         return range(_ACCOUNTANTS)
 
     def step(self, _rng: random.Random) -> str | None:
-        """Record the next one, or put it off if it is refused for the moment."""
+        """Record the next one if it is time; it is put off if it is refused for the moment.
+
+        They come as the charges go on, whatever the pace: a share of them once that share of the people is charged.
+        """
         with self._lock:
             charged = {self._owners.get(charge["customer"]) for charge in self._provider.charges()}
-            self._waiting = [sent for sent in self._waiting if sent[0] not in charged]  # they have no reason to pay now
-            if not self._waiting:
+            # Who is charged has no reason to pay now; what was sent must be recorded all the same.
+            self._waiting = [sent for sent in self._waiting if sent[0] not in charged or sent[0] in self._sent]
+            due = self._number * len(charged) / len(self._owners)
+            if not self._waiting or not charged or len(self.recorded) > due:
                 return None
             customer_id, minor = self._waiting.pop(0)
-        if not self._contestant.record_transfer(customer_id, minor, f"transfer {customer_id}"):
+            self._sent.add(customer_id)
+        if not self._record(customer_id, minor):
             with self._lock:
-                self.refused += 1
                 self._waiting.append((customer_id, minor))
             return "transfers refused for the moment"
         with self._lock:
             self.recorded.append(Transfer(customer_id, minor, time.time()))
         return "transfers recorded"
+
+    def finish(self) -> None:
+        """Record what was sent and refused so far: nothing is in the way any more."""
+        for customer_id, minor in self._waiting:
+            if customer_id in self._sent and self._record(customer_id, minor):
+                self.recorded.append(Transfer(customer_id, minor, time.time()))
+
+    def _record(self, customer_id: str, minor: int) -> bool:
+        """Record one by the contestant's door; a door that fails is tried again with the same reference."""
+        try:
+            return self._contestant.record_transfer(customer_id, minor, f"transfer {customer_id}")
+        except Exception as error:
+            print(f"    the transfer of {customer_id} was not recorded: {error!r}", file=sys.stderr)
+            return False

@@ -14,7 +14,7 @@ from monthclose.domain.closes.pacing import warm_reads, warm_writes
 from sandbox.strict.limits import load_limits
 from stacks.functions.table import FUNCTIONS, Function
 
-TABLES = ("customers", "usage", "billing", "closes", "idempotency")
+TABLES = ("customers", "usage", "usage_packs", "billing", "closes", "idempotency")
 _WHOLE_CPU_MB = 1769
 _MOST_CPU = 2.0
 _TIMED_OUT, _NO_ROOM = "Sandbox.Timedout", "Lambda.TooManyRequestsException"

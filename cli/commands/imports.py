@@ -161,7 +161,8 @@ def usage(
     """Store usage of known customers."""
 
     def work(system: System, rows: Iterator[Row], mapping: ColumnMapping, reject: Reject) -> Tally:
-        importer = replace(system.use_cases.usage_importer, horizon=timedelta(days=horizon))
+        importer = system.use_cases.usage_importer
+        importer = replace(importer, horizon=timedelta(days=horizon), pace=importer.pace.telling(note))
         importer = importer.on_trial() if check else importer
         return importer.load(rows, mapping, file.name, reject)
 

@@ -3,6 +3,7 @@
 MiniStack 1.5.33 keeps a configuration set's event destinations and sends nothing to them.
 """
 
+import asyncio
 import json
 import os
 import time
@@ -40,6 +41,9 @@ _DETAIL_TYPES = {"Bounce": "Email Bounced", "Complaint": "Email Complaint Receiv
 _LARGE = {"MaxSendRate": 1000.0, "Max24HourSend": -1.0, "SentLast24Hours": 0.0}
 """A large account's quota: nobody waits for mail on this machine, unless it is as strict as AWS."""
 
+_SECONDS = float(os.environ.get("MONTHCLOSE_MAIL_SECONDS", "0"))
+"""How long it takes to hand an e-mail over: half of it before it is accepted, half after."""
+
 FATES: list[Callable[[str], Fate | None]] = []
 """Decide the fates of addresses that are not the simulator's; the first that knows one is heard."""
 
@@ -61,7 +65,10 @@ def publish_mail_events() -> None:
     original = ses_v2.handle_request
 
     async def publishing(method: str, path: str, headers: Any, body: Any, query_params: Any) -> Any:
+        pause = _SECONDS / 2 if is_sending(method, path) else 0.0
+        await asyncio.sleep(pause)
         answer = await original(method, path, headers, body, query_params)
+        await asyncio.sleep(pause)
         if is_about_account(method, path):
             return answer[0], answer[1], json.dumps(json.loads(answer[2]) | {"SendQuota": _LARGE}).encode()
         if is_sending(method, path) and answer[0] == 200:

@@ -103,7 +103,12 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ),
         ({"providers": {"stripe": {"maximum_concurrency": 1}}}, "maximum_concurrency: 1 is out of bounds .2 to 1000"),
         ({"usage_drop": {"wait_seconds": 29}}, r"usage_drop.wait_seconds: 29 is out of bounds \(30 to 3600\)"),
-        ({"usage_drop": {"size": 1}}, "usage_drop.size: unknown; known here: lanes, part_kb, wait_seconds"),
+        ({"usage_months": 1}, r"usage_months: 1 is out of bounds \(2 or more\)"),
+        ({"usage_months": "13"}, "usage_months: a whole number is needed"),
+        (
+            {"usage_drop": {"size": 1}},
+            "usage_drop.size: unknown; known here: lanes, part_kb, rows_per_second_while_closing",
+        ),
         ({"usage_drop": {"lanes": 0}}, "usage_drop.lanes: 0 is out of bounds .1 to 40"),
         ({"usage_drop": {"part_kb": 20_000}}, "usage_drop.part_kb: 20000 is out of bounds .1 to 16384"),
         ({"reconcile": {"every": 1}}, "reconcile.every: unknown"),

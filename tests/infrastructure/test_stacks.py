@@ -35,7 +35,7 @@ _KEPT_OPEN = {
 
 def test_every_table_survives_mistakes(aws: Synthesized) -> None:
     tables = aws.of_type("AWS::DynamoDB::Table")
-    assert len(tables) == 6
+    assert len(tables) == 7
     for table in tables.values():
         assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
         assert table["DeletionProtectionEnabled"]
@@ -48,7 +48,7 @@ def test_state_is_kept_on_aws_and_deleted_locally(request: pytest.FixtureRequest
     synthesized: Synthesized = request.getfixturevalue(target)
     resources = synthesized.templates[Stack.STATE]["Resources"].values()
     stored = [r for r in resources if r["Type"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")]
-    assert len(stored) == 9
+    assert len(stored) == 10
     assert {resource["DeletionPolicy"] for resource in stored} == {policy}
 
 
@@ -61,10 +61,11 @@ def test_stacks_on_aws_cannot_be_deleted_by_mistake(
     assert {bool(artifacts[stack]["properties"].get("terminationProtection")) for stack in Stack} == {protected}
 
 
-def test_idempotency_records_expire(synthesized: Synthesized) -> None:
+def test_idempotency_records_and_packs_of_archived_usage_expire(synthesized: Synthesized) -> None:
     expiring = [t for t in synthesized.of_type("AWS::DynamoDB::Table").values() if "TimeToLiveSpecification" in t]
-    assert [table["TimeToLiveSpecification"]["AttributeName"] for table in expiring] == ["expiration"]
-    assert [table["KeySchema"][0]["AttributeName"] for table in expiring] == ["id"]
+    assert [table["TimeToLiveSpecification"]["AttributeName"] for table in expiring] == ["expiration"] * 2
+    keys = [[key["AttributeName"] for key in table["KeySchema"]] for table in expiring]
+    assert sorted(keys) == [["id"], ["pk", "number"]]
 
 
 def test_buckets_are_private_and_encrypted(synthesized: Synthesized) -> None:
@@ -170,6 +171,7 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.INVOICE_URL,
         Env.COLLECTIONS_ARN,
         Env.REPORT_PACK_ARN,
+        Env.USAGE_ARCHIVE_ARN,
         Env.USAGE_IMPORT_ARN,
         Env.WEBHOOK_URL,
         Env.OPERATOR_FUNCTION,
@@ -288,7 +290,7 @@ _SUM_UP = {
             "states:SendTaskFailure",
             {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "act_for_operator"},
         ),
-        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage"}),
+        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage", "plan_archive"}),
         (
             "s3:PutObject",
             {
@@ -310,6 +312,7 @@ _SUM_UP = {
                 "refund_within_limits",
                 "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
+                *("plan_archive", "archive_part"),
             },
         ),
         (
@@ -332,6 +335,7 @@ _SUM_UP = {
                 "refund_within_limits",
                 "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
+                *("plan_archive", "archive_part"),
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),

@@ -1,6 +1,7 @@
 """The harness of `make bench-peers` finds every offence, and nothing else: on a month that is made up here."""
 
 import os
+import random
 import smtplib
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from bench.peers.mail_server import mail_server
 from bench.peers.meter import family
 from bench.peers.month import Month, Person, make_month
 from bench.peers.table import as_markdown
-from bench.peers.trouble import Transfer
+from bench.peers.trouble import BankTransfers, Transfer
 from bench.peers.verdict import Evidence, Verdict, judge
 
 NOON = 1_790_000_000
@@ -140,6 +141,53 @@ def test_a_process_counts_with_its_descendants_but_not_with_those_that_are_count
         os.kill(child, 9)
 
 
+class Accounts:
+    """A contestant and its provider, as far as transfers go."""
+
+    def __init__(self) -> None:
+        self.collected: list[dict[str, Any]] = []
+        self.busy: set[str] = set()
+        self.booked: list[str] = []
+
+    def charges(self) -> list[dict[str, Any]]:
+        return self.collected
+
+    def record_transfer(self, customer_id: str, minor: int, reference: str) -> bool:
+        if customer_id in self.busy:
+            return False
+        self.booked.append(customer_id)
+        return True
+
+
+def test_transfers_come_as_the_charges_go_on_from_people_who_were_not_charged_yet() -> None:
+    people = [Person(f"c{n}", f"c{n}@customers.example", f"cus_{n}", "pm_card_visa", 100 + n) for n in range(40)]
+    accounts = Accounts()
+    transfers = BankTransfers(accounts, accounts, people, seed=1)  # type: ignore[arg-type]
+    rng = random.Random(1)
+    assert transfers.step(rng) is None
+    for number, person in enumerate(people):
+        accounts.collected.append(charge(person.payer, 1))
+        transfers.step(rng)
+        assert len(transfers.recorded) <= 6 * (number + 1) / len(people) + 1
+    paid_by_card = {person.customer_id for person in people[:10]}
+    assert 3 <= len(transfers.recorded) <= 6
+    assert not paid_by_card & {one.customer_id for one in transfers.recorded[2:]}
+
+
+def test_a_transfer_that_is_refused_is_recorded_later_also_once_its_customer_was_charged() -> None:
+    people = [Person(f"c{n}", f"c{n}@customers.example", f"cus_{n}", "pm_card_visa", 100 + n) for n in range(7)]
+    accounts = Accounts()
+    accounts.busy = {person.customer_id for person in people}
+    transfers = BankTransfers(accounts, accounts, people, seed=1)  # type: ignore[arg-type]
+    accounts.collected.append(charge("cus_none", 1))
+    assert transfers.step(random.Random(1)) == "transfers refused for the moment"
+    accounts.collected += [charge(person.payer, 1) for person in people]
+    accounts.busy = set()
+    transfers.finish()
+    assert accounts.booked == [one.customer_id for one in transfers.recorded]
+    assert len(accounts.booked) == 1
+
+
 def test_the_tables_have_a_column_for_each_contestant() -> None:
     verdict = dict.fromkeys(Verdict.__slots__, 0)
     calm = {
@@ -149,6 +197,7 @@ def test_the_tables_have_a_column_for_each_contestant() -> None:
         "requests_per_customer": 2.0,
         "cpu_ms_per_customer": {"worker": 30.0, "PostgreSQL": 4.4},
         "peak_mb": 1200,
+        "others_share": 0.31,
         "verdict": verdict,
     }
     faults = {"verdict": {**verdict, "charged_twice": 12}, "done": {"processes killed": 9}, "faults": {}, "runs": 2}

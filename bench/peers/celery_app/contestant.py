@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers.contestant import PERIOD, Booked, Part, Surroundings
-from bench.peers.processes import Supervised, descendants, end, program, start, wait_until
+from bench.peers.processes import Supervised, end, program, start, wait_until
 from bench.peers.services import PostgreSQL, Redis
 
 _CHARGE_WORKERS, _CHARGES = 2, 8
 """Charges at a time: 25 a second, each of which takes Stripe half a second, and some to spare."""
-_OTHERS = 2
+_OTHERS = 8
 _START_SECONDS = 60
 _SWEEP_AFTER, _SWEEP_AFTER_IN_FAULTS = 600, 150
 _PATIENCE_SECONDS = 240
@@ -103,10 +103,9 @@ class CeleryApp:
         return doubled
 
     def parts(self) -> Sequence[Part]:
-        """Name the servers, the workers with the processes of their pools, the scheduler and the door."""
+        """Name the servers, the workers with their children, the scheduler and the door."""
         named = [Part(kind, pid) for kind, pid in self._servers.items()]
-        for worker in self._workers:
-            named += [Part("worker", pid, worker=True) for pid in (worker.pid, *descendants(worker.pid))]
+        named += [Part("worker", worker.pid, worker=True) for worker in self._workers]
         if self._scheduler:
             named.append(Part("scheduler", self._scheduler.pid))
         if self._door:

@@ -11,12 +11,14 @@ from pathlib import Path
 import boto3
 import httpx
 
+from bench.peers import mail_server
 from bench.peers.contestant import PERIOD, Booked, Part, Surroundings
 from bench.peers.meter import family
 from cli.deployment import bring_up
 from monthclose.adapters.aws.clients import client
 from monthclose.bootstrap import stripe_events
 from monthclose.domain.accounts.ledger import Account
+from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.period import Period
 from monthclose.names import Env
 from sandbox.aws.local_aws import LocalAws
@@ -47,6 +49,7 @@ class MonthClose:
     def start(self, given: Surroundings) -> None:
         """Deploy, and import the files by the command."""
         self._outside = dict(os.environ)
+        os.environ["MONTHCLOSE_MAIL_SECONDS"] = str(mail_server.SECONDS)
         self._local = LocalAws(given.folder)
         provider = {"api_base": given.stripe_url, "requests_per_second": given.stripe_rate}
         self._running = bring_up(
@@ -63,8 +66,10 @@ class MonthClose:
     def close(self) -> bool:
         """Start the workflow, as EventBridge does on the first of the month."""
         until("the end of what was started twice", self._nothing_runs, _CLOSE_SECONDS)
-        execution = self._system.ended(self._system.start(_MONTH), _CLOSE_SECONDS)
-        return bool(execution["status"] == "SUCCEEDED")
+        self._system.start(_MONTH)
+        until("the end of the close", self._nothing_runs, _CLOSE_SECONDS)  # whichever start of several it is
+        close = self._system.runtime.closes.get(_MONTH)
+        return close is not None and close.status is CloseStatus.COMPLETED
 
     def follow_up(self) -> None:
         """Reconcile and close again, until no payment is in flight."""
@@ -78,7 +83,8 @@ class MonthClose:
         """Run `monthclose payments record`."""
         amount = f"{minor // 100}.{minor % 100:02}"
         options = ["--amount", amount, "--reference", reference, "--by", "bench"]
-        return self._run("payments", "record", customer_id, *options) == 0
+        done = self._run("payments", "record", customer_id, *options)
+        return done.returncode == 0 or "already booked" in done.stdout + done.stderr
 
     def deliver_twice(self, rng: random.Random) -> str | None:
         """Put a message of the provider's queue there twice, or start the close twice.
@@ -137,7 +143,7 @@ class MonthClose:
         payments = [books.month(name, _MONTH).payment for name in self._names()]
         return sum(payment is None or not payment.settled for payment in payments)
 
-    def _run(self, *arguments: str, check: bool = False) -> int:
+    def _run(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [_COMMAND, *arguments],
             env={**self._outside, **self._environment},
@@ -149,7 +155,7 @@ class MonthClose:
             log.write(f"$ monthclose {' '.join(arguments)}\n{done.stdout}{done.stderr}[{done.returncode}]\n")
         if check and done.returncode:
             raise RuntimeError(f"monthclose {' '.join(arguments)}: {done.stderr}")
-        return done.returncode
+        return done
 
     def _log_folder(self) -> Path:
         assert self._local

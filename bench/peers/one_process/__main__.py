@@ -9,7 +9,7 @@ import fcntl
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ _log = logging.getLogger("one_process")
 _TRY_LATER = (stripe.StripeError, StillOpenError, SMTPException, OSError)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is 0 when everybody is dealt with."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers.one_process", description=__doc__)
     parser.add_argument("--books", type=Path, required=True, help="the SQLite file")
@@ -34,7 +34,7 @@ def main() -> int:
     for name in ("customers", "usage", "prices"):
         load.add_argument(name, type=Path)
     commands.add_parser("close", help="bill a month").add_argument("period")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     with Books(options.books) as books:
         if options.command == "load":

@@ -44,8 +44,9 @@ class OneProcess:
         return any(self._run() for _ in range(_STARTS))
 
     def _run(self) -> bool:
-        process = self._begin("close", PERIOD)
-        return process.wait() == 0
+        """Start it and wait until it has ended, with one that cron had started before: it may be that which works."""
+        running = [*self._alive(), self._begin("close", PERIOD)]
+        return any([process.wait() == 0 for process in running])  # noqa: C419 - all are waited for
 
     def follow_up(self) -> None:
         """Run it until nobody is left, with a pause after which charges of unknown outcome can be looked up."""

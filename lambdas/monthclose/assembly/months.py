@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
+    from monthclose.use_cases.imports.move_usage import UsageMover
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
     from monthclose.use_cases.imports.sources import SourceKeeper
     from monthclose.use_cases.invoices.account_papers import AccountPapers
@@ -70,7 +72,8 @@ class MonthUseCases(CustomerUseCases):
     @cached_property
     def usage_importer(self) -> UsageImporter:
         """Imports usage."""
-        from monthclose.use_cases.imports.import_usage import UsageImporter
+        from monthclose.use_cases.imports.import_pace import ImportPace
+        from monthclose.use_cases.imports.import_usage import AT_ONCE, UsageImporter
 
         ports = self.ports
         return UsageImporter(
@@ -81,7 +84,36 @@ class MonthUseCases(CustomerUseCases):
             clock=ports.clock,
             price_books=ports.price_books,
             tax_tables=ports.tax_tables,
+            executor=lambda: ports.executor("usage", AT_ONCE),
+            pace=ImportPace(ports.closes, ports.settings.drop.rows_per_second_while_closing),
             calendar=ports.settings.calendar,
+        )
+
+    @cached_property
+    def lane_importer(self) -> UsageImporter:
+        """Imports usage in one of several functions, each of which has a lane's share while a close runs."""
+        from monthclose.use_cases.imports.import_pace import ImportPace
+
+        drop = self.ports.settings.drop
+        pace = ImportPace(self.ports.closes, drop.rows_per_second_while_closing / drop.lanes)
+        return replace(self.usage_importer, pace=pace)
+
+    @cached_property
+    def usage_mover(self) -> UsageMover:
+        """Moves usage of earlier releases into packs."""
+        from monthclose.use_cases.imports.decide_usage import UsageDecider
+        from monthclose.use_cases.imports.known_customers import KnownCustomers
+        from monthclose.use_cases.imports.late_usage import LateUsage
+        from monthclose.use_cases.imports.move_usage import AT_ONCE, UsageMover
+
+        ports = self.ports
+        return UsageMover(
+            ports.packed_usage,
+            ports.usage_items,
+            UsageDecider(ports.packed_usage, ports.clock),
+            LateUsage(ports.closes, ports.books, ports.clock, ports.settings.calendar),
+            KnownCustomers(ports.directory),
+            lambda: ports.executor("moving", AT_ONCE),
         )
 
     @cached_property
@@ -100,7 +132,7 @@ class MonthUseCases(CustomerUseCases):
         return UsageReceiver(
             self.ports.inbox,
             self.import_lock,
-            self.usage_importer,
+            self.lane_importer,
             self.acts,
             self.sources,
             lambda: self.ports.column_files,  # importing what reads them takes a while
@@ -121,7 +153,7 @@ class MonthUseCases(CustomerUseCases):
         """Loads the lanes of a usage file that was split."""
         from monthclose.use_cases.imports.load_usage import LaneLoader
 
-        return LaneLoader(self.ports.inbox, self.import_lock, self.usage_importer)
+        return LaneLoader(self.ports.inbox, self.import_lock, self.lane_importer)
 
     @cached_property
     def usage_finisher(self) -> UsageFinisher:

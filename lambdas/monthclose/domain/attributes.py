@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.text import check_key
@@ -46,7 +47,7 @@ def read_attributes(fields: Mapping[str, str]) -> Attributes:
         One cannot be an attribute or appears twice, or there are too many. The words are the same from row to row:
         rejected rows are counted by them, and a name in a row may be anything, a person's address too.
     """
-    if not any(name.startswith(FIELD) for name in fields):
+    if not _are_among(tuple(fields)):
         return ()  # most usage has none, and this is done for every row
     found = {name.removeprefix(PREFIX): value for name, value in fields.items() if name.startswith(PREFIX)}
     for name, value in _object(fields.get(FIELD, "")).items():
@@ -59,6 +60,11 @@ def read_attributes(fields: Mapping[str, str]) -> Attributes:
     if not all(is_name(name) for name, _ in given):
         raise UserMistakeError(f"an attribute's name is not possible: it {_RULE}")
     return tuple(given)
+
+
+@lru_cache(maxsize=1024)
+def _are_among(names: tuple[str, ...]) -> bool:
+    return any(name.startswith(FIELD) for name in names)
 
 
 def _object(text: str) -> Mapping[str, str]:

@@ -228,6 +228,8 @@ def instant(local: datetime, zone: str) -> datetime:
     UserMistakeError
         There is no such time in the zone or there are two, as the clocks change.
     """
+    if zone == PLAIN:
+        return local.replace(tzinfo=UTC)
     first, second = (local.replace(tzinfo=zone_named(zone), fold=fold) for fold in (0, 1))  # PEP 495
     before, after = first.utcoffset() or _NONE, second.utcoffset() or _NONE
     if before > after:

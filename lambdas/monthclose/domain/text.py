@@ -29,10 +29,11 @@ def parse_decimal(text: str, what: str) -> Decimal:
         number = Decimal(text)
     except ArithmeticError:
         raise UserMistakeError(f"{what} has more than {MAX_DIGITS} digits") from None
-    _, digits, power = number.as_tuple()
-    assert isinstance(power, int)
-    if len(digits) + max(power, 0) > MAX_DIGITS or -power > MAX_DIGITS:
-        raise UserMistakeError(f"{what} has more than {MAX_DIGITS} digits")
+    if len(text) > MAX_DIGITS or "e" in text or "E" in text:  # others are short enough, and this is done for every row
+        _, digits, power = number.as_tuple()
+        assert isinstance(power, int)
+        if len(digits) + max(power, 0) > MAX_DIGITS or -power > MAX_DIGITS:
+            raise UserMistakeError(f"{what} has more than {MAX_DIGITS} digits")
     return number if number else Decimal(0)  # -0 and 0E5 are 0
 
 
@@ -46,7 +47,7 @@ def check_text(text: str, what: str) -> str:
     """
     if len(text) > MAX_TEXT_LENGTH:
         raise UserMistakeError(f"{what} is longer than {MAX_TEXT_LENGTH} characters")
-    if _CONTROL_IN_TEXT.search(text):
+    if not text.isprintable() and _CONTROL_IN_TEXT.search(text):
         raise UserMistakeError(f"{what} has unprintable characters")
     return text
 

@@ -18,15 +18,6 @@ class Documents(ObjectStore, Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; there need not be one. Earlier versions of it stay for as long as the bucket keeps them."""
 
-    def get_slice(self, key: str, offset: int, length: int) -> bytes:
-        """Read a part of an object; offset and length are in bytes. What is behind its end is left out.
-
-        Raises
-        ------
-        KeyError
-            There is no such object.
-        """
-
 
 type Paper = InvoiceDocument | Receipt | Statement
 """What a customer gets as a PDF."""

@@ -25,6 +25,15 @@ class ObjectStore(Protocol):
             There is none.
         """
 
+    def get_slice(self, key: str, offset: int, length: int) -> bytes:
+        """Read a part of an object; offset and length are in bytes. What is behind its end is left out.
+
+        Raises
+        ------
+        KeyError
+            There is no such object.
+        """
+
     def lines(self, key: str) -> Iterator[bytes]:
         """Read an object line by line, in constant memory.
 

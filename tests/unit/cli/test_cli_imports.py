@@ -15,7 +15,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.pricing.book.price import ALWAYS
 from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.models import PerUnit
-from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage import UsageChange, UsageMonth
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, SETTINGS, World
 
@@ -58,14 +58,14 @@ def test_customers_are_imported_and_counted_by_provider(monthclose: Command, tmp
 def test_an_import_waits_as_long_as_it_takes_while_it_is_throttled_and_says_so(
     monthclose: Command, usage_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, put = monthclose.world, monthclose.world.usage.put
+    world, store = monthclose.world, monthclose.world.usage.store
 
-    def throttled(events: Iterable[UsageEvent]) -> None:
+    def throttled(changes: Iterable[UsageChange]) -> list[UsageMonth]:
         (tell,) = world.patience.tells
         tell("going on more slowly")
-        put(events)
+        return store(changes)
 
-    monkeypatch.setattr(world.usage, "put", throttled)
+    monkeypatch.setattr(world.usage, "store", throttled)
     result = monthclose("import", "usage", usage_file, *MAPS, "--max-rejected", "100")
     assert "going on more slowly" in result.stderr
     assert world.patience.seconds is None

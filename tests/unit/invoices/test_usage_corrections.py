@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from monthclose.domain.imports.acceptance import CONFLICT, NOT_THERE, REPLACED_ALREADY
+from monthclose.domain.usage import UsageMonth
 from tests.unit.invoices.late_usage import NOVEMBER, amounts, close, load, use, world_of_acme
 from tests.world import OCTOBER, World
 
@@ -97,7 +98,7 @@ def test_a_file_corrected_after_the_close_credits_the_difference(world: World) -
 def test_an_import_that_broke_off_is_completed_by_running_it_again(world: World, lost: str) -> None:
     load(world, {"quantity": "10"})
     load(world, {"quantity": "4"})
-    month = world.usage._events["acme", OCTOBER]
+    month = world.usage._events[UsageMonth("acme", OCTOBER)]
     if lost.endswith("~1"):
         del month[lost]  # the correction was not written, what it corrects was marked
     else:
@@ -110,7 +111,7 @@ def test_an_import_that_broke_off_is_completed_by_running_it_again(world: World,
 def test_a_correction_whose_import_broke_off_marks_what_it_corrects_when_imported_again(world: World) -> None:
     use(world, "e1", "10")
     use(world, "e2", "4", replaces="e1")
-    month = world.usage._events["acme", OCTOBER]
+    month = world.usage._events[UsageMonth("acme", OCTOBER)]
     month["e1"] = replace(month["e1"], replaced_by="", replaced_at=None)
     use(world, "e2", "4", replaces="e1")
     close(world, OCTOBER)

@@ -178,6 +178,10 @@ class ColumnMapping:
                 return f"{column} is {value}"
         return ""
 
+    def customer_of(self, cells: Mapping[str, str]) -> str:
+        """Say whose a row is; empty if it does not say."""
+        return cells.get(self.columns.get("customer_id", ""), "").strip() or self.defaults.get("customer_id", "")
+
     def currency_of(self, cells: Mapping[str, str]) -> str:
         """Say which currency a row of usage is in; empty if it does not say."""
         return cells.get(self.columns.get("currency", ""), "").strip() or self.defaults.get("currency", "")
@@ -192,11 +196,9 @@ class ColumnMapping:
         UserMistakeError
             A number or a time is not written as the file's are, or a local time is none or two.
         """
-        values = dict(self.defaults)
-        for name, column in self.columns.items():
-            value = cells.get(column, "").strip()
-            if value:
-                values[name] = value
+        values = {n: value for n, column in self.columns.items() if (value := cells.get(column, "").strip())}
+        if self.defaults:
+            values = {**self.defaults, **values}
         if self.open_prefix:
             more = (name for name in cells if name.startswith(self.open_prefix) and name not in values)
             values.update({name: value for name in more if (value := cells[name].strip())})

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from monthclose.domain.accounts.addresses import MOST_ADDRESSES, split_addresses
@@ -96,6 +97,23 @@ class Tally:
         """Whether more than that share of the rows was rejected."""
         bad = self.rejected.total()
         return 100 * bad > percent * (bad + self.taken)
+
+    def add(self, other: "Tally") -> None:
+        """Add what came of other rows."""
+        self.taken += other.taken
+        self.withheld += other.withheld
+        self.untaxable += other.untaxable
+        self.new += other.new
+        self.changed += other.changed
+        self.groups.update(other.groups)
+        self.late.update(other.late)
+        named = (
+            *((self.rejected, other.rejected), (self.unpriced, other.unpriced)),
+            *((self.untaxed, other.untaxed), (self.left_out, other.left_out)),
+        )
+        for counter, counted in named:
+            for name, number in counted.items():
+                add_named(counter, name, number)
 
 
 MAX_REJECTED_PERCENT = 5
@@ -196,7 +214,9 @@ def read_price(fields: Mapping[str, str]) -> Price:
     )
 
 
-def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = None) -> UsageEvent:
+def read_usage(
+    fields: Mapping[str, str], event_id: str, span: Span | None = None, received_at: datetime | None = None
+) -> UsageEvent:
     """Read a usage event; `event_id` is for rows that bring none, `span` the times that can be.
 
     A correction is a negative quantity. A return is one, too, that says in `used_at` when what comes back was used: it
@@ -230,6 +250,7 @@ def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = Non
         description=check_text(fields.get("description", ""), "description"),
         attributes=read_attributes(fields),
         returned_at=time if used_at else None,
+        received_at=received_at,
     )
 
 
@@ -264,10 +285,15 @@ def derived_event_id(file_name: str, number: int) -> str:
 
     The name counts without its folder and without `.gz` or `.zip`: a file and its compressed twin are the same usage.
     """
+    return f"{_id_prefix(file_name)}#{number}"
+
+
+@lru_cache(maxsize=16)
+def _id_prefix(file_name: str) -> str:
     source = unpacked_name(file_name)
-    if not source.isprintable() or len(source) > MAX_KEY_LENGTH // 2:
-        source = hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()
-    return f"{source}#{number}"
+    if source.isprintable() and len(source) <= MAX_KEY_LENGTH // 2:
+        return source
+    return hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()
 
 
 def _given(fields: Mapping[str, str], name: str) -> str:

@@ -44,6 +44,8 @@ def parse_time(text: str, zone: str = "") -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise UserMistakeError("time is not ISO 8601, like 2026-10-25T02:30:00+02:00") from None
+    if time.tzinfo is UTC:  # most are: `Z`
+        return _in_range(time)
     return _as_instant(time, zone)
 
 

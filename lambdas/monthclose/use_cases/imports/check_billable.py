@@ -4,6 +4,8 @@ A close would park the customers; at import there is still time to fix it.
 """
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.imports.intake import OTHERS, Tally, add_named
@@ -21,31 +23,53 @@ _MOST_SHOWN, _LONGEST = 20, 40
 """Most names that are listed, and most characters of each."""
 
 
-class BillableCheck:
-    """Counts in a tally the events that could not be billed."""
+class _Prices(NamedTuple):
+    """The prices of a SKU in a month.
 
-    def __init__(self, price_books: PriceBooks, tax_tables: TaxTables, tally: Tally) -> None:
+    Parameters
+    ----------
+    for_all : bool
+        Whether one of them is for all usage of the month.
+    """
+
+    prices: tuple[Price, ...]
+    for_all: bool
+
+    @classmethod
+    def of(cls, prices: Iterable[Price], period: Period) -> "_Prices":
+        found, start, end = tuple(prices), period.start, period.end
+        whole = (price for price in found if price.valid.start <= start and price.valid.end >= end)
+        return cls(found, any(not price.cell.where for price in whole))
+
+
+class BillableCheck:
+    """Counts in a tally the events that could not be billed. Any number of threads may use it."""
+
+    def __init__(self, price_books: PriceBooks, tax_tables: TaxTables) -> None:
         self._book = price_books.get(price_books.latest())
         self._taxable = TaxableCheck(self._book, tax_tables.get(tax_tables.latest()))
-        self._tally = tally
-        self._prices: dict[tuple[str, str, str, Period], tuple[Price, ...]] = {}
+        self._prices: dict[tuple[str, str, str, int, int], _Prices] = {}
 
-    def check(self, event: UsageEvent, profile: Profile) -> None:
+    def check(self, event: UsageEvent, profile: Profile, tally: Tally) -> None:
         """Check an event of a customer."""
         if event.quantity and event.unit_price is None and (missing := self._without_price(event, profile.currency)):
-            add_named(self._tally.unpriced, missing)
+            add_named(tally.unpriced, missing)
         if not profile.payer and not self._taxable.covers(event, profile):
-            add_named(self._tally.untaxed, event.customer_id)
+            add_named(tally.untaxed, event.customer_id)
 
     def _without_price(self, event: UsageEvent, currency: str) -> str:
         """Name the usage of an event that no price holds for: its SKU, and what prices tell apart. Empty: one does."""
         own = event.customer_id if (event.sku, currency, event.customer_id) in self._book.by_identity else ""
-        key = (event.sku, currency, own, event.period)
-        if key not in self._prices:
+        key = (event.sku, currency, own, event.time.year, event.time.month)
+        found = self._prices.get(key)
+        if not found:
             if len(self._prices) >= _MOST_CACHED:
                 self._prices.clear()
-            self._prices[key] = tuple(Terms(self._book, own, currency, event.period).prices(event.sku))
-        holding = [price for price in self._prices[key] if price.valid.holds_at(event.time)]
+            terms = Terms(self._book, own, currency, event.period)
+            found = self._prices[key] = _Prices.of(terms.prices(event.sku), event.period)
+        if found.for_all:
+            return ""
+        holding = [price for price in found.prices if price.valid.holds_at(event.time)]
         said = dict(event.attributes)
         if any(price.cell.matches(said) for price in holding):
             return ""

@@ -15,38 +15,43 @@ _MOST_CACHED = 20_000
 
 
 class TaxableCheck:
-    """Says of events whether the tax table has a rate for them."""
+    """Says of events whether the tax table has a rate for them. Any number of threads may use it."""
 
     def __init__(self, book: PriceBook, taxes: Taxes) -> None:
         self._book, self._taxes = book, taxes
-        self._classes: dict[tuple[str, str, str, Period], list[tuple[Price, str]]] = {}
-        self._covered: dict[tuple[str, str, str, Period, str], bool] = {}
+        self._classes: dict[tuple[str, str, str, int, int], list[tuple[Price, str]]] = {}
+        self._covered: dict[tuple[str, str, str, str, int, int], bool] = {}
 
     def covers(self, event: UsageEvent, profile: Profile) -> bool:
         """Whether a close could tax an event of a customer."""
         tax_class = self._tax_class(event, profile.currency)
-        key = (profile.country, profile.region, profile.tax_id, event.period, tax_class)
-        if key not in self._covered:
+        key = (profile.country, profile.region, profile.tax_id, tax_class, event.time.year, event.time.month)
+        found = self._covered.get(key)
+        if found is None:
             _make_room(self._covered)
-            try:
-                self._taxes.for_customer(*key[:3], event.period.last_day).rates_of(tax_class)
-                self._covered[key] = True
-            except ParkCustomerError:
-                self._covered[key] = False
-        return self._covered[key]
+            found = self._covered[key] = self._covers(key, event.period)
+        return found
+
+    def _covers(self, key: tuple[str, str, str, str, int, int], period: Period) -> bool:
+        try:
+            self._taxes.for_customer(*key[:3], period.last_day).rates_of(key[3])
+        except ParkCustomerError:
+            return False
+        return True
 
     def _tax_class(self, event: UsageEvent, currency: str) -> str:
         of_sku = self._book.class_by_sku.get(event.sku, "")
         if not self._book.has_tax_classes or event.unit_price is not None:
             return of_sku
         own = event.customer_id if (event.sku, currency, event.customer_id) in self._book.by_identity else ""
-        key = (event.sku, currency, own, event.period)
-        if key not in self._classes:
+        key = (event.sku, currency, own, event.time.year, event.time.month)
+        ranked = self._classes.get(key)
+        if ranked is None:
             _make_room(self._classes)
             terms = Terms(self._book, own, currency, event.period)
-            self._classes[key] = [(price, terms.tax_class(price)) for price in terms.ranked(event.sku)]
+            ranked = self._classes[key] = [(price, terms.tax_class(price)) for price in terms.ranked(event.sku)]
         said = dict(event.attributes)
-        for price, name in reversed(self._classes[key]):
+        for price, name in reversed(ranked):
             if price.valid.holds_at(event.time) and price.cell.matches(said):
                 return name
         return of_sku

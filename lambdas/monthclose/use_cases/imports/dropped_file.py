@@ -1,6 +1,7 @@
 """A dropped usage file: the names derived from it, and the options in its metadata for reading it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.file_options import TABLES, TEXTS, FileOptions, Hints
-from monthclose.domain.imports.intake import Tally, add_named, unpacked_name
+from monthclose.domain.imports.intake import Tally, unpacked_name
 
 HINTS = Hints("the object's metadata map-{} = COLUMN", "default-{} = VALUE", "the object's metadata {} = {}")
 _MAP, _DEFAULT, _HORIZON, _SOURCE, _CHECK = "map-", "default-", "horizon", "source", "check"
@@ -158,17 +159,16 @@ def tally_content(tally: Tally) -> dict[str, Any]:
     }
 
 
-def add_tally(tally: Tally, content: Mapping[str, Any]) -> None:
-    """Add a tally that `tally_content` wrote."""
-    tally.taken += content["taken"]
-    tally.groups.update(content["groups"])
-    tally.late.update(content["late"])
-    tally.new += content.get("new", 0)  # earlier releases did not count these
-    tally.changed += content.get("changed", 0)
-    named = (
-        *((tally.rejected, "rejected"), (tally.unpriced, "unpriced")),
-        *((tally.untaxed, "untaxed"), (tally.left_out, "left_out")),
+def read_tally(content: Mapping[str, Any]) -> Tally:
+    """Read a tally that `tally_content` wrote; earlier releases did not count all that it counts."""
+    return Tally(
+        taken=content["taken"],
+        rejected=Counter(content["rejected"]),
+        groups=Counter(content["groups"]),
+        late=Counter(content["late"]),
+        unpriced=Counter(content.get("unpriced", {})),
+        untaxed=Counter(content.get("untaxed", {})),
+        left_out=Counter(content.get("left_out", {})),
+        new=content.get("new", 0),
+        changed=content.get("changed", 0),
     )
-    for counter, counted in named:
-        for name, number in content.get(counted, {}).items():
-            add_named(counter, name, number)

@@ -1,16 +1,15 @@
 """Import usage: store the events of known customers, and note which of them came late."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from monthclose.domain.accounts.cycles import period_on
-from monthclose.domain.accounts.group import payer_for
-from monthclose.domain.billing_window import period_at
+from monthclose.domain.billing_window import PeriodFinder
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
-from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import (
     Reject,
@@ -22,18 +21,28 @@ from monthclose.domain.imports.intake import (
     read_row,
     read_usage,
 )
-from monthclose.domain.period import Period
-from monthclose.domain.usage import EventKey, UsageEvent
-from monthclose.ports import Billed, Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
-from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.ports import (
+    Billed,
+    Books,
+    Clock,
+    Closes,
+    CustomerDirectory,
+    PriceBooks,
+    TaxTables,
+    TimeIsUp,
+    UsageStore,
+)
 from monthclose.use_cases.imports.check_billable import BillableCheck
-from monthclose.use_cases.imports.check_rows import chunks, kept
+from monthclose.use_cases.imports.check_rows import CustomerRows, customer_chunks, kept
+from monthclose.use_cases.imports.decide_usage import DecidedMonth, UsageDecider, UsageRow
+from monthclose.use_cases.imports.import_pace import ImportPace
+from monthclose.use_cases.imports.in_order import in_order
+from monthclose.use_cases.imports.known_customers import KnownCustomers
+from monthclose.use_cases.imports.late_usage import LateUsage
 from monthclose.use_cases.imports.trial_usage import TrialUsage
 
-_LONGEST_CHUNK = timedelta(minutes=15)
-"""Longest time from receiving a chunk's events until they are written."""
-_MOST_CACHED = 20_000
-"""Most customers that are cached: bounds the memory."""
+AT_ONCE = 4
+"""Chunks that are looked up and stored at a time, while the next one is read."""
 UNKNOWN_CUSTOMER = "unknown customer"
 OTHER_CURRENCY = "currency is not the customer's"
 HORIZON = timedelta(days=20 * 366)
@@ -42,30 +51,43 @@ _CLOCK_SKEW = timedelta(minutes=15)
 """Usage this far in the future is accepted: the meters' clocks differ from ours."""
 
 
-class _Read(NamedTuple):
-    """A row, and its event or the reason why it has none."""
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some rows that were read.
 
-    row: Row
-    event: UsageEvent | None
-    fault: str
-    place: str
-    """The id derived from its position."""
-    currency: str
-    """What its unit price is in, if it says so."""
+    Parameters
+    ----------
+    faults : sequence
+        The rows that cannot be taken whatever is stored, and why.
+    currencies : mapping
+        What the unit price of a row is in, by the row's number, where it says so.
+    """
 
-    def why_not(self, known: Mapping[str, Billed]) -> str:
-        """Say why it cannot be taken, whatever is stored."""
-        if self.fault or not self.event:
-            return self.fault
-        customer = known.get(self.event.customer_id)
-        if not customer:
-            return UNKNOWN_CUSTOMER
-        return OTHER_CURRENCY if self.currency not in ("", customer.profile.currency) else ""
+    rows: Sequence[UsageRow]
+    faults: Sequence[tuple[Row, str]]
+    currencies: Mapping[int, str]
+
+
+class _Taken(NamedTuple):
+    """What came of a chunk: the tally of its rows, and the rejected ones in order."""
+
+    tally: Tally
+    rejected: Sequence[tuple[Row, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class UsageImporter:
-    """Imports usage."""
+    """Imports usage.
+
+    Parameters
+    ----------
+    executor : callable
+        Returns the threads in which chunks are stored while the next one is read.
+    pace : ImportPace
+        How fast rows are imported while a close runs; a trial does not wait.
+    trial : bool
+        Nothing is stored.
+    """
 
     directory: CustomerDirectory
     usage: UsageStore
@@ -74,16 +96,24 @@ class UsageImporter:
     clock: Clock
     price_books: PriceBooks
     tax_tables: TaxTables
+    executor: Callable[[], Executor]
+    pace: ImportPace
     horizon: timedelta = HORIZON
     calendar: BillingCalendar = IN_UTC
     trial: bool = False
-    """Nothing is stored."""
 
     def on_trial(self) -> "UsageImporter":
         """Make an importer that says what an import would do, and stores nothing."""
-        return replace(self, usage=TrialUsage(self.usage), trial=True)
+        return replace(self, usage=cast(UsageStore, TrialUsage(self.usage)), trial=True)
 
-    def load(self, rows: Iterable[Row], mapping: ColumnMapping, source: str, reject: Reject) -> Tally:
+    def load(
+        self,
+        rows: Iterable[Row],
+        mapping: ColumnMapping,
+        source: str,
+        reject: Reject,
+        time_is_up: TimeIsUp = lambda: False,
+    ) -> Tally:
         """Import every row with usage of a known customer.
 
         Events have ids (their own, or derived from the file's name and the row's number), so importing the same file
@@ -92,128 +122,102 @@ class UsageImporter:
 
         Parameters
         ----------
+        rows : iterable of Row
+            The rows of a customer follow each other in the file's order. The nearer they are to each other, the fewer
+            requests they take: what is stored together is a customer's month.
         source : str
             Name of the file, without its folder.
+        time_is_up : callable
+            Whether it must not wait any longer for the sake of a close that runs.
         """
-        tally, customers = Tally(), _Customers(self.directory)
-        billable = BillableCheck(self.price_books, self.tax_tables, tally)
-        for chunk in chunks(kept(rows, mapping, tally)):
-            read = self._read(chunk, mapping, source)
-            self._load_chunk(read, customers, billable, tally, reject)
+        return self.of_file(mapping, source).load(rows, reject, time_is_up)
+
+    def of_file(self, mapping: ColumnMapping, source: str) -> "FileImport":
+        """Begin the import of a file that comes in parts; see `load`."""
+        return FileImport(self, mapping, source)
+
+
+class FileImport:
+    """The import of one file: what it has found out about customers and prices serves all of its parts."""
+
+    def __init__(self, importer: UsageImporter, mapping: ColumnMapping, source: str) -> None:
+        self._importer, self._mapping, self._source = importer, mapping, source
+        self._customers = KnownCustomers(importer.directory)
+        self._billable = BillableCheck(importer.price_books, importer.tax_tables)
+        self._decider = UsageDecider(importer.usage, importer.clock)
+        self._late = LateUsage(importer.closes, importer.books, importer.clock, importer.calendar, importer.trial)
+
+    def load(self, rows: Iterable[Row], reject: Reject, time_is_up: TimeIsUp = lambda: False) -> Tally:
+        """Import rows; see `UsageImporter.load`."""
+        tally, importer = Tally(), self._importer
+        chunks = customer_chunks(kept(rows, self._mapping, tally), self._mapping)
+        paced = chunks if importer.trial else self._paced(chunks, time_is_up)
+        jobs = ((chunk.customers, partial(self._take, chunk.rows)) for chunk in paced)
+        for taken in in_order(importer.executor(), 1 if importer.trial else AT_ONCE, jobs):
+            tally.add(taken.tally)
+            for row, reason in taken.rejected:
+                reject(row, reason)
         return tally
 
-    def _read(self, rows: Sequence[Row], mapping: ColumnMapping, source: str) -> list[_Read]:
-        now = self.clock()
-        span = Span(now - self.horizon, now + _CLOCK_SKEW)
-        read = []
+    def _paced(self, chunks: Iterable[CustomerRows], time_is_up: TimeIsUp) -> Iterator[CustomerRows]:
+        for chunk in chunks:
+            self._importer.pace.wait(len(chunk.rows), time_is_up)
+            yield chunk
+
+    def _read(self, rows: Sequence[Row], now: datetime) -> _Chunk:
+        mapping = self._mapping
+        span = Span(now - self._importer.horizon, now + _CLOCK_SKEW)
+        read, faults, currencies = list[UsageRow](), list[tuple[Row, str]](), dict[int, str]()
         for row in rows:
-            place = derived_event_id(source, row.number)
-            event, fault = read_row(row, mapping, partial(read_usage, event_id=place, span=span))
-            currency = mapping.currency_of(row.cells) if event and event.unit_price is not None else ""
-            read.append(_Read(row, event, fault, place, currency))
-        return read
+            place = derived_event_id(self._source, row.number)
+            event, fault = read_row(row, mapping, partial(read_usage, event_id=place, span=span, received_at=now))
+            if event is None:
+                faults.append((row, fault))
+                continue
+            read.append(UsageRow(row, event, event.event_id == place))
+            if event.unit_price is not None and (currency := mapping.currency_of(row.cells)):
+                currencies[row.number] = currency
+        return _Chunk(read, faults, currencies)
 
-    def _load_chunk(
-        self, read: list[_Read], customers: "_Customers", billable: BillableCheck, tally: Tally, reject: Reject
-    ) -> None:
-        now = self.clock()
-        known = customers.known({each.event.customer_id for each in read if each.event})
-        reasons = [each.why_not(known) for each in read]
-        stored = self._stored(
-            [each.event for each, reason in zip(read, reasons, strict=True) if each.event and not reason]
-        )
-        acceptance = UsageAcceptance(stored, now)
-        for each, why_not in zip(read, reasons, strict=True):
-            event, reason = each.event, why_not
-            if event and not reason:
-                reason = acceptance.accept(event, id_from_position=event.event_id == each.place)
-            if reason or not event:
-                add_named(tally.rejected, reason)
-                reject(each.row, reason)
+    def _take(self, rows: Sequence[Row]) -> _Taken:
+        """Read some rows, and store what is new; several threads do so at once, each the rows of other customers."""
+        now = self._importer.clock()
+        chunk = self._read(rows, now)
+        known = self._customers.find({each.event.customer_id for each in chunk.rows})
+        rejected, months = list(chunk.faults), defaultdict[tuple[str, int, int], list[UsageRow]](list)
+        for each in chunk.rows:
+            customer = known.get(each.event.customer_id)
+            currency = chunk.currencies.get(each.row.number, "")
+            if customer and currency in ("", customer.profile.currency):
+                time = each.event.time
+                months[each.event.customer_id, time.year, time.month].append(each)
             else:
+                rejected.append((each.row, OTHER_CURRENCY if customer else UNKNOWN_CUSTOMER))
+        decided = self._decider.decide({some[0].event.key.month: some for some in months.values()}, now)
+        tally = self._tally(decided, known, rejected)
+        tally.late.update(self._late.note(decided, known))
+        rejected.sort(key=lambda found: found[0].number)
+        for _, reason in rejected:
+            add_named(tally.rejected, reason)
+        return _Taken(tally, rejected)
+
+    def _tally(
+        self, decided: Sequence[DecidedMonth], known: Mapping[str, Billed], rejected: list[tuple[Row, str]]
+    ) -> Tally:
+        tally, finder = Tally(), PeriodFinder(calendar=self._importer.calendar)
+        period, name = None, ""
+        for month in decided:
+            profile = known[month.month.customer_id].profile
+            for each, reason in zip(month.rows, month.reasons, strict=True):
+                if reason:
+                    rejected.append((each.row, reason))
+                    continue
                 tally.taken += 1
-                tally.groups[str(self.calendar.period(event.time))] += 1
-                billable.check(event, known[event.customer_id].profile)
-        corrections = sum(bool(event.replaces) for event in acceptance.came)
-        tally.new += len(acceptance.came) - corrections
-        tally.changed += corrections
-        self._store(acceptance, stored, known, tally)
-
-    def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
-        """Read the stored versions of events, of those that they replace, and of what has replaced those."""
-        stored = self.usage.stored(keys_of(events))
-        asked: set[EventKey] = set()
-        while later := successors_of(stored) - asked:
-            stored |= self.usage.stored(later)
-            asked |= later  # one may be missing: an import broke off
-        return stored
-
-    def _store(
-        self,
-        acceptance: UsageAcceptance,
-        stored: Mapping[EventKey, UsageEvent],
-        known: Mapping[str, Billed],
-        tally: Tally,
-    ) -> None:
-        """Write the events first, then check for closes: whichever comes first, one of the two sees an event.
-
-        A close bills what was written before it opened. Later events are noted on the customer here and billed with
-        their next month. Late events that were already stored are noted again, because an import may have broken off
-        between writing and noting. Nothing is billed twice.
-        """
-        self.usage.put(acceptance.to_write.values())
-        periods = {
-            key: self._billed_with(event, known[event.customer_id])
-            for key, event in (*acceptance.to_write.items(), *stored.items())
-        }
-        found = {period: self.closes.get(period) for period in set(periods.values())}
-        since = {period: close.opened_at - _LONGEST_CHUNK for period, close in found.items() if close}
-        if not since:
-            return
-        tally.late.update(str(periods[event.key]) for event in acceptance.came if periods[event.key] in since)
-        late = [key for key in acceptance.to_write if periods[key] in since]
-        late += [
-            key
-            for key, event in stored.items()
-            if (at := since.get(periods[key])) is not None and _came_after(event, at)
-        ]
-        for customer_id, period in sorted({(key.customer_id, periods[key]) for key in late}):
-            retry_conflicts(partial(self._note, customer_id, period))
-
-    def _billed_with(self, event: UsageEvent, customer: Billed) -> Period:
-        """Find the period that bills an event."""
-        return period_at(customer.billing_cycles, event.time, self.calendar, customer.billing_zones)
-
-    def _note(self, customer_id: str, period: Period) -> None:
-        if self.trial:
-            return
-        customer = self.books.customer(customer_id)
-        payer = payer_for(customer, period) if customer else ""
-        if payer:  # whose invoice has billed the month
-            customer = self.books.customer(payer)
-        if customer:
-            # A payer's billing day may have changed before those of its customers.
-            days = (period.first_day, period.last_day) if payer else ()
-            periods = {str(period_on(customer.billing_cycles, day)) for day in days} or {str(period)}
-            noted = {**customer.late_usage, **dict.fromkeys(periods, self.clock().isoformat())}
-            self.books.commit(replace(customer, late_usage=noted))
-
-
-def _came_after(event: UsageEvent, time: datetime) -> bool:
-    return any(at is not None and at > time for at in (event.received_at, event.replaced_at))
-
-
-class _Customers:
-    """Known customers, cached."""
-
-    def __init__(self, directory: CustomerDirectory) -> None:
-        self._directory = directory
-        self._answers: dict[str, Billed | None] = {}
-
-    def known(self, customer_ids: set[str]) -> dict[str, Billed]:
-        if len(self._answers) > _MOST_CACHED:
-            self._answers.clear()
-        asked = customer_ids - self._answers.keys()
-        found = self._directory.billed(asked) if asked else {}
-        self._answers.update((customer_id, found.get(customer_id)) for customer_id in asked)
-        return {customer_id: billed for customer_id in customer_ids if (billed := self._answers[customer_id])}
+                if period is not (period := finder.at(each.event.time)):
+                    name = str(period)
+                tally.groups[name] += 1
+                self._billable.check(each.event, profile, tally)
+            corrections = sum(bool(event.replaces) for event in month.acceptance.came)
+            tally.new += len(month.acceptance.came) - corrections
+            tally.changed += corrections
+        return tally

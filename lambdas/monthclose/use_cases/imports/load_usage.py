@@ -1,6 +1,7 @@
-"""Load one lane of a split usage file, part by part in the file's order."""
+"""Load one lane of a split usage file, part by part."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -8,9 +9,9 @@ from monthclose.domain.imports.intake import Row
 from monthclose.ports import Inbox, TimeIsUp
 from monthclose.use_cases.imports.dropped_file import tally_content
 from monthclose.use_cases.imports.import_lock import ImportLock
-from monthclose.use_cases.imports.import_usage import UsageImporter
+from monthclose.use_cases.imports.import_usage import FileImport, UsageImporter
 from monthclose.use_cases.imports.rejected_rows import rejected
-from monthclose.use_cases.imports.split_usage import Split, part_key, read_part, split_key
+from monthclose.use_cases.imports.split_usage import Split, lane_parts, part_key, split_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +32,28 @@ class LaneLoader:
         """
         split = Split.read(self.inbox.get(split_key(run)))
         importer = replace(self.importer, horizon=timedelta(days=split.horizon_days))
-        importer = importer.on_trial() if split.check else importer
-        for part in range(first, split.parts[lane]):
+        file = (importer.on_trial() if split.check else importer).of_file(split.layout, split.name)
+        for part, rows in enumerate(lane_parts(self.inbox, split, lane)):
+            if part < first:
+                continue
             if part > first and time_is_up():
                 return part
             self.lock.require(split.file, execution)
             if not self.inbox.has(part_key(run, lane, part, "tally.json")):
-                self._load_part(split, importer, lane, part)
+                self._load_part(split, file, lane, part, rows(), time_is_up)
         return -1
 
-    def _load_part(self, split: Split, importer: UsageImporter, lane: int, part: int) -> None:
-        run, lines = split.file.run, list[str]()
+    def _load_part(
+        self, split: Split, file: FileImport, lane: int, part: int, rows: Iterator[Row], time_is_up: TimeIsUp
+    ) -> None:
+        run, lines = split.file.run, list[tuple[int, str]]()
 
         def reject(row: Row, reason: str) -> None:
-            lines.append(json.dumps(rejected(row, reason, split.columns)))
+            lines.append((row.number, json.dumps(rejected(row, reason, split.columns))))
 
-        rows = read_part(self.inbox.get(part_key(run, lane, part)), split.columns)
-        tally = importer.load(rows, split.layout, split.name, reject)
+        tally = file.load(rows, reject, time_is_up)
         if lines:
-            self.inbox.put(part_key(run, lane, part, "rejects.jsonl"), "\n".join(lines).encode(), "application/jsonl")
+            content = "\n".join(line for _, line in sorted(lines)).encode()  # in the file's order
+            self.inbox.put(part_key(run, lane, part, "rejects.jsonl"), content, "application/jsonl")
         # A part's tally is written once: a second run finds its usage stored, and would count none as late.
         self.inbox.put_new(part_key(run, lane, part, "tally.json"), json.dumps(tally_content(tally)).encode())

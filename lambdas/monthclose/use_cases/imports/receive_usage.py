@@ -122,7 +122,8 @@ class UsageReceiver:
         checked_rows = checked(file.name, table.rows, mapping, HINTS, self.time_zone)
         head, ended = _read_head(checked_rows, part_bytes)
         if ended:
-            return Received("done", outcome=_load(importer, outcomes, file, table._replace(rows=iter(head)), mapping))
+            whole = table._replace(rows=iter(head))
+            return Received("done", outcome=_load(importer, outcomes, file, whole, mapping, time_is_up))
         splitter = Splitter(self.inbox, self.settings.lanes, part_bytes)
         rows, days = chain(head, checked_rows), importer.horizon.days
         splitter.split(file, rows, table.columns, mapping, days, time_is_up, check=options.check)
@@ -149,12 +150,19 @@ def _read_head(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
 
 
 def _load(
-    importer: UsageImporter, outcomes: OutcomeKeeper, file: DroppedFile, table: Table, mapping: ColumnMapping
+    importer: UsageImporter,
+    outcomes: OutcomeKeeper,
+    file: DroppedFile,
+    table: Table,
+    mapping: ColumnMapping,
+    time_is_up: TimeIsUp,
 ) -> UsageOutcome:
     lines: list[Cells] = []
 
     def reject(row: Row, reason: str) -> None:
         lines.append(rejected(row, reason, table.columns))
 
-    tally = importer.load(table.rows, mapping, file.name, reject)
+    rows = sorted(table.rows, key=lambda row: mapping.customer_of(row.cells))
+    tally = importer.load(rows, mapping, file.name, reject, time_is_up)
+    lines.sort(key=lambda cells: cells[0])  # by the row's number: in the file's order
     return outcomes.keep(file, table.columns, tally, lines, check=importer.trial)

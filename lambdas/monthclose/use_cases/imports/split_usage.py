@@ -6,9 +6,9 @@ the lanes are independent. The result is that of importing the file in one piece
 """
 
 import json
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from monthclose.domain.errors import UserMistakeError
@@ -16,9 +16,9 @@ from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Row
 from monthclose.names import PARTS_PREFIX
 from monthclose.ports import Inbox, TimeIsUp
+from monthclose.use_cases.imports.by_customer import Dealer, Lengths, Slice, parts_of, read_line, sorted_rows
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _ROWS_BETWEEN_CHECKS = 10_000
 """Rows between two checks of the time left."""
 
@@ -35,6 +35,10 @@ class Split:
         How many parts each lane has.
     check : bool
         Whether nothing is to be stored.
+    runs : tuple
+        What each run of rows holds, see `Lengths`. Earlier releases wrote each part as an object of its own: empty.
+    part_bytes : int
+        How much of the runs is loaded at a time.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Split:
     horizon_days: int
     parts: tuple[int, ...]
     check: bool = False
+    runs: tuple[Lengths, ...] = ()
+    part_bytes: int = 0
 
     @property
     def file(self) -> DroppedFile:
@@ -59,7 +65,8 @@ class Split:
         """Read it from JSON."""
         values: dict[str, Any] = json.loads(content)
         lists = {"columns": tuple(values["columns"]), "parts": tuple(values["parts"])}
-        return cls(**{**values, **lists, "layout": ColumnMapping(**values["layout"])})
+        runs = tuple([(bucket, length) for bucket, length in held] for held in values.get("runs", ()))
+        return cls(**{**values, **lists, "runs": runs, "layout": ColumnMapping(**values["layout"])})
 
 
 def split_key(run: str) -> str:
@@ -72,39 +79,61 @@ def lanes_key(run: str) -> str:
     return f"{PARTS_PREFIX}{run}/lanes.json"
 
 
-def part_key(run: str, lane: int, part: int, what: str = "rows.jsonl") -> str:
-    """Name the object of a lane's part, or of its result."""
+def part_key(run: str, lane: int, part: int, what: str) -> str:
+    """Name an object of a lane's part: what came of it."""
     return f"{PARTS_PREFIX}{run}/lane-{lane:03}/{part:05}.{what}"
 
 
-def read_part(content: bytes, columns: Sequence[str]) -> Iterator[Row]:
-    """Read a part's rows."""
-    for line in content.splitlines():
-        number, cells, surplus, fault = json.loads(line)
-        named = dict(zip(columns, cells, strict=False)) if isinstance(cells, list) else cells
-        yield Row(number, named, tuple(surplus), fault, len(line))
+@dataclass(frozen=True, slots=True)
+class SplitFile:
+    """The rows of a split file, in its inbox."""
+
+    inbox: Inbox
+    run: str
+
+    def put(self, number: int, pieces: Iterable[bytes]) -> None:
+        """Write a run of rows."""
+        self.inbox.write(self._key(number), pieces)
+
+    def read(self, part: Slice) -> bytes:
+        """Read a part of a run."""
+        return self.inbox.get_slice(self._key(part.run), part.offset, part.length)
+
+    def _key(self, number: int) -> str:
+        return f"{PARTS_PREFIX}{self.run}/runs/{number:05}.rows"
 
 
-def _line(row: Row, columns: tuple[str, ...]) -> str:
-    """Write a row, without column names if it has the leading columns: names would take up most of a part."""
-    named = tuple(row.cells)
-    cells = list(row.cells.values()) if named == columns[: len(named)] else row.cells
-    return _ENCODE((row.number, cells, row.surplus, row.fault))
+def lane_parts(inbox: Inbox, split: Split, lane: int) -> Iterator[Callable[[], Iterator[Row]]]:
+    """Say how to read each part of a lane; its rows come customer by customer."""
+    file, columns = SplitFile(inbox, split.file.run), split.columns
+    if split.runs:
+        for part in parts_of(split.runs, len(split.parts), split.part_bytes)[lane]:
+            yield partial(sorted_rows, file, part, columns)
+        return
+    for number in range(split.parts[lane]):  # the file was split by an earlier release: in its own order
+        yield partial(_rows_of_object, inbox, part_key(split.file.run, lane, number, "rows.jsonl"), columns)
+
+
+def _rows_of_object(inbox: Inbox, key: str, columns: Sequence[str]) -> Iterator[Row]:
+    return (read_line(line, columns) for line in inbox.get(key).splitlines())
 
 
 @dataclass(frozen=True, slots=True)
 class Splitter:
-    """Splits files, with one part per lane in memory. The same version gives the same objects, so it may run twice.
+    """Splits files, in constant memory. The same version gives the same objects, so it may run twice.
 
     Parameters
     ----------
     part_bytes : int
         Approximate size of a part.
+    memory : int
+        Bytes of rows that are in memory.
     """
 
     inbox: Inbox
     lanes: int
     part_bytes: int
+    memory: int = 128 << 20
 
     def split(
         self,
@@ -117,49 +146,27 @@ class Splitter:
         *,
         check: bool = False,
     ) -> Split:
-        """Write the parts, then their description.
+        """Write the rows, then their description.
 
         Raises
         ------
         UserMistakeError
             The file is cut off, or too large to be split in time. Nothing was imported.
         """
-        lanes, names = [_Lane(self, file.run, number) for number in range(self.lanes)], tuple(columns)
-        column, default = layout.columns.get("customer_id", ""), layout.defaults.get("customer_id", "")
+        names = tuple(columns)
+        dealer = Dealer(SplitFile(self.inbox, file.run), names, self.memory, self.part_bytes)
         for count, row in enumerate(rows, 1):
-            customer_id = row.cells.get(column, "").strip() or default
-            lanes[zlib.crc32(customer_id.encode(errors="surrogatepass")) % self.lanes].add(_line(row, names))
+            dealer.deal(layout.customer_of(row.cells), row)
             if count % _ROWS_BETWEEN_CHECKS == 0 and time_is_up():
                 raise UserMistakeError(
                     f"{file.name} is too large: time ran out after row {row.number:,}, and nothing was imported\n"
                     "split it into files of at most half that many rows, each with its own name, and drop those"
                 )
-        for lane in lanes:
-            lane.flush()
-        parts = tuple(lane.parts for lane in lanes)
-        split = Split(file.name, file.version, names, layout, horizon_days, parts, check)
+        dealer.write()
+        parts = tuple(map(len, parts_of(dealer.lengths, self.lanes, self.part_bytes)))
+        runs = tuple(dealer.lengths)
+        split = Split(file.name, file.version, names, layout, horizon_days, parts, check, runs, self.part_bytes)
         self.inbox.put(split_key(file.run), split.content())
         listed = [{"lane": number, "parts": count} for number, count in enumerate(parts) if count]
         self.inbox.put(lanes_key(file.run), json.dumps(listed).encode())
         return split
-
-
-class _Lane:
-    """A lane, and its part that is being filled."""
-
-    def __init__(self, splitter: Splitter, run: str, number: int) -> None:
-        self._splitter, self._run, self._number = splitter, run, number
-        self._content = bytearray()  # as lines in a list, short rows would take three times their size
-        self.parts = 0
-
-    def add(self, line: str) -> None:
-        self._content += line.encode() + b"\n"
-        if len(self._content) >= self._splitter.part_bytes:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._content:
-            key = part_key(self._run, self._number, self.parts)
-            self._splitter.inbox.put(key, bytes(self._content), "application/jsonl")
-            self._content.clear()
-            self.parts += 1

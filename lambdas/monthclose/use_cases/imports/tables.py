@@ -320,7 +320,7 @@ def _csv_rows(columns: list[str], lines: _Lines, reader: Iterator[list[str]], de
             lines.skip_empty()
             continue
         surplus, fault = tuple(cells[width:]), ""
-        if any(cell.strip() for cell in surplus):
+        if surplus and any(cell.strip() for cell in surplus):
             fault = "row has more cells than the header"
         elif len(lines.record) > 1 and _swallows(cells, width, delimiter):
             fault = _OPEN_QUOTE

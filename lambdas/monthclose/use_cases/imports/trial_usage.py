@@ -13,24 +13,11 @@ An id that comes twice in a file, with more rows than that in between, is counte
 
 
 class TrialUsage:
-    """`UsageStore` that keeps in memory what is put into it."""
+    """`UsageStore` that keeps in memory what is to be stored."""
 
     def __init__(self, stored: UsageStore) -> None:
         self._stored = stored
         self._kept: dict[EventKey, UsageEvent] = {}
-
-    def put(self, events: Iterable[UsageEvent]) -> None:
-        """Keep events, and forget the oldest ones if they are too many."""
-        for event in events:
-            self._kept[event.key] = event
-        while len(self._kept) > _MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
-
-    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
-        """Look events up, those of this check first."""
-        wanted = set(keys)
-        kept = {key: self._kept[key] for key in wanted & self._kept.keys()}
-        return {**self._stored.stored(wanted - kept.keys()), **kept}
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a customer's usage as it is stored."""
@@ -49,6 +36,9 @@ class TrialUsage:
         return answers
 
     def store(self, changes: Iterable[UsageChange]) -> list[UsageMonth]:
-        """Keep events."""
-        self.put(event for change in changes for event in (*change.replaced, *change.added))
+        """Keep events, and forget the oldest ones if they are too many."""
+        for change in changes:
+            self._kept.update((event.key, event) for event in (*change.replaced, *change.added))
+        while len(self._kept) > _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
         return []
