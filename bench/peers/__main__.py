@@ -49,7 +49,9 @@ def main() -> int:
         for name in options.contestants:
             make = _maker(name)
             print(f"{kind}: {make().name}", file=sys.stderr)
-            results[kind]["contestants"][make().name] = run(make, chosen)
+            found = run(make, chosen)
+            print(f"    {json.dumps(found)}", file=sys.stderr)
+            results[kind]["contestants"][make().name] = found
     Console().print(Markdown(as_markdown(results)))
     if options.write:
         (_FOLDER / "results.json").write_text(json.dumps(results, indent=2) + "\n")

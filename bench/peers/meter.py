@@ -23,6 +23,8 @@ class Meter:
     ----------
     peak_mb : float
         The most memory that all of them had at once: their PSS, which counts a page that several share once.
+    others_share : float
+        How much of the machine's processors everything else took: the provider, the harness, whoever works beside.
     """
 
     def __init__(self, parts: Callable[[], Sequence[Part]]) -> None:
@@ -32,13 +34,16 @@ class Meter:
         self._kinds: dict[int, str] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._machine = (0.0, 0.0)
         self.peak_mb = 0.0
+        self.others_share = 0.0
 
     def start(self) -> None:
         """Begin: what was used before doesn't count."""
         for pid, kind in family(self._parts()).items():
             self._kinds[pid] = kind
             self._first[pid] = self._last[pid] = _cpu_seconds(pid)
+        self._machine = _machine_seconds()
         self._thread.start()
 
     def end(self) -> None:
@@ -46,6 +51,8 @@ class Meter:
         self._over.set()
         self._thread.join()
         self._look()
+        busy, passed = (now - then for now, then in zip(_machine_seconds(), self._machine, strict=True))
+        self.others_share = max(busy - sum(self.seconds.values()), 0.0) / passed
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -109,3 +116,10 @@ def _pss_mb(pid: int) -> float:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) / 1024
     return 0.0
+
+
+def _machine_seconds() -> tuple[float, float]:
+    """Read how long all processors have been busy, and how long there have been any."""
+    user, nice, system, idle, wait, *interrupts = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    busy = user + nice + system + sum(interrupts)
+    return busy / _TICKS, (busy + idle + wait) / _TICKS

@@ -93,6 +93,7 @@ def calm_round(make: Callable[[], Contestant], options: Options) -> Mapping[str,
                 kind: round(1000 * seconds / options.customers, 1) for kind, seconds in sorted(meter.seconds.items())
             },
             "peak_mb": round(meter.peak_mb),
+            "others_share": round(meter.others_share, 2),
             "runs": runs,
             "verdict": _told(table.verdict([])),
         }

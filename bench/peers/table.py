@@ -36,6 +36,7 @@ def _measured(contestants: Mapping[str, Any]) -> str:
         "requests to the provider, per customer": lambda found: f"{found['requests_per_customer']:.2f}",
         "CPU per customer": lambda found: _cpu(found["cpu_ms_per_customer"]),
         "peak memory": lambda found: f"{found['peak_mb']:,} MB",
+        "of the machine, taken by everything else": lambda found: f"{found['others_share']:.0%}",
     }
     rows = {title: [one(found) for found in contestants.values()] for title, one in tell.items()}
     return _table(contestants, rows | _verdicts(contestants))

@@ -197,6 +197,7 @@ def test_the_tables_have_a_column_for_each_contestant() -> None:
         "requests_per_customer": 2.0,
         "cpu_ms_per_customer": {"worker": 30.0, "PostgreSQL": 4.4},
         "peak_mb": 1200,
+        "others_share": 0.31,
         "verdict": verdict,
     }
     faults = {"verdict": {**verdict, "charged_twice": 12}, "done": {"processes killed": 9}, "faults": {}, "runs": 2}
