@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.names import Stack
 from stacks.machines.import_usage import UsageImport
 from tests.infrastructure.synthesis import ROOT, Synthesized, synthesize
@@ -130,12 +131,7 @@ def test_the_settings_decide_how_many_lanes_there_are(tmp_path: Any) -> None:
     synthesized = synthesize({"usage_drop": {"lanes": 7}}, tmp_path)
     assert definition(synthesized)["States"][MAP_STATE]["MaxConcurrency"] == 7
     told = synthesized.functions()["receive_usage"]["Environment"]["Variables"]["MONTHCLOSE_USAGE_DROP"]
-    assert json.loads(told) == {
-        "lanes": 7,
-        "part_kb": 8192,
-        "wait_seconds": 60,
-        "rows_per_second_while_closing": 2000,
-    }
+    assert DropSettings(**json.loads(told)) == DropSettings(lanes=7)
 
 
 @pytest.mark.parametrize("end", ["Failed", "TimedOut", "Aborted"])
