@@ -27,6 +27,8 @@ from monthclose.settings import GENERATED_PER_SECOND
 from tests import moto_partiql
 
 WEBHOOK_SECRET = "whsec_benchmark"
+_AT_THEIR_DEFAULT = ("MONTHCLOSE_USAGE_MONTHS",)
+"""Variables that are left out."""
 
 
 _PARTIQL = {
@@ -168,7 +170,7 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int, drop: Ma
         Env.DEADLINE_HOURS: str(settings["deadline_hours"]),
     }
     return {
-        **{env.value: value for env, value in values.items()},
+        **{env.value: value for env, value in values.items() if env.value not in _AT_THEIR_DEFAULT},
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",

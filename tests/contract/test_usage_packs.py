@@ -262,7 +262,7 @@ def test_whoever_dies_while_a_month_is_moved_leaves_it_where_it_was_or_has_moved
     for at in range(12):
         try:
             with Deaths(at, after).of(aws._connection.client):
-                another(aws, archive).adopt(MONTH, events)
+                another(aws, archive).move(MONTH)
         except DiedError:
             assert stored(another(aws, archive)) == events
             continue
