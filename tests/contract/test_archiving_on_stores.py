@@ -43,6 +43,8 @@ def event(customer_id: str, number: int, *, replaces: str = "", replaced_by: str
 def filled(world: AnyWorld) -> AnyWorld:
     world.clock = CLOCK
     CLOCK.now = datetime(2026, 11, 20, tzinfo=UTC)
+    if isinstance(world, World):
+        world.__post_init__()
     profile = Profile("A Ltd", "a@customers.example", "USD", "stripe", "ok")
     world.directory.put_profiles((name, profile) for name in CUSTOMERS)
     store_usage(world.usage, [event("small", 1), *(event("large", number) for number in range(900))])

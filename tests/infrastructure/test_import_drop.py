@@ -74,9 +74,10 @@ def test_each_function_reaches_the_prefixes_that_it_works_with(synthesized: Synt
     }
     dropped = {("s3:GetObject", "usage"), ("s3:GetObjectVersion", "usage")}
     rating = {("s3:GetObject", "price-books"), ("s3:GetObject", "tax-tables")}
-    assert allowed(synthesized, "load_usage") == writing | rating
+    archive = {("s3:GetObject", "usage-archive"), ("s3:PutObject", "usage-came-back")}
+    assert allowed(synthesized, "load_usage") == writing | rating | archive
     assert allowed(synthesized, "finish_usage") == writing | beside
-    assert allowed(synthesized, "receive_usage") == writing | beside | dropped | rating | {
+    assert allowed(synthesized, "receive_usage") == writing | beside | dropped | rating | archive | {
         ("s3:GetObject", "import-sources")
     }
 

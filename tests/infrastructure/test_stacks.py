@@ -79,7 +79,9 @@ def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synth
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
-    kept = dict.fromkeys(("snapshots/", "rehearsals/", "retries/", "register/customers/", "archive-parts/"), 400)
+    kept: dict[str, int | None] = dict.fromkeys(
+        ("snapshots/", "rehearsals/", "retries/", "register/customers/", "archive-parts/"), 400
+    )
     kept |= {"packs/": None, "usage-archive/": None}
     assert days == {"map-runs/": 30, "comparisons/": 30, "pack-parts/": 30, "register/": None, None: None} | kept
 
