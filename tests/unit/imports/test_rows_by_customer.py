@@ -16,6 +16,7 @@ from cli.rows_on_disk import DiskRuns, RowsInOrder
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.usage import UsageChange, UsageMonth
+from monthclose.use_cases.imports import check_rows
 from monthclose.use_cases.imports.by_customer import Dealer, parts_of, sorted_rows
 from tests.dropping import HEADER, KEY, LARGE, SMALL, Drop
 from tests.fakes import FakeUsageStore
@@ -80,8 +81,9 @@ BY_TIME = "".join(f"{name},droplet,1,2026-10-{day:02}\n" for day in range(1, 29)
 
 @pytest.mark.parametrize("way", ["at once", "in lanes", "by the command"])
 def test_a_file_sorted_by_time_stores_each_customers_month_in_one_go(
-    way: str, tmp_path: Path, monthclose: Command
+    way: str, tmp_path: Path, monthclose: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(check_rows, "_CHUNK", 30)  # a customer's rows, and some
     world, store = monthclose.world, Counting()
     world.usage = store
     world.__post_init__()
