@@ -16,6 +16,7 @@ from cli.rows_on_disk import DiskRuns, RowsInOrder
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.usage import UsageChange, UsageMonth
+from monthclose.use_cases.imports import by_customer, check_rows
 from monthclose.use_cases.imports.by_customer import Dealer, parts_of, sorted_rows
 from tests.dropping import HEADER, KEY, LARGE, SMALL, Drop
 from tests.fakes import FakeUsageStore
@@ -80,8 +81,10 @@ BY_TIME = "".join(f"{name},droplet,1,2026-10-{day:02}\n" for day in range(1, 29)
 
 @pytest.mark.parametrize("way", ["at once", "in lanes", "by the command"])
 def test_a_file_sorted_by_time_stores_each_customers_month_in_one_go(
-    way: str, tmp_path: Path, monthclose: Command
+    way: str, tmp_path: Path, monthclose: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(check_rows, "_CHUNK", 30)  # a customer's rows, and some
+    monkeypatch.setattr(by_customer, "BUCKETS", 3)  # so each has several customers
     world, store = monthclose.world, Counting()
     world.usage = store
     world.__post_init__()
@@ -98,8 +101,8 @@ def test_a_file_sorted_by_time_stores_each_customers_month_in_one_go(
     assert len(store.changed) == len(CUSTOMERS)
 
 
-SMALL_PARTS = DropSettings(part_kb=4, lanes=3)
-"""The file is split, and a lane has several parts."""
+SMALL_PARTS = DropSettings(part_kb=20, lanes=2)
+"""The file is split, and a bucket fits into a part."""
 
 
 def test_rejected_rows_are_in_the_files_order_however_many_there_are(
