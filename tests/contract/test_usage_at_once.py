@@ -25,9 +25,9 @@ from monthclose.ports import UsageStore
 from monthclose.use_cases.imports.decide_usage import UsageDecider, UsageRow
 from tests.contract.conftest import REGION
 from tests.contract.interleaving import Interleaver, Run, Schedule
-from tests.fakes import FakeLog
+from tests.contract.test_usage_packs import another
 from tests.fakes.rating import FakeUsageStore
-from tests.world import OCTOBER, SETTINGS
+from tests.world import OCTOBER
 
 MONTH = UsageMonth("acme", OCTOBER)
 NOON = OCTOBER.end + timedelta(hours=12)
@@ -119,30 +119,28 @@ def serial(name: str, order: tuple[str, ...], told: tuple[str, ...]) -> Outcome:
 class Stage:
     """Plays a story on DynamoDB, again and again."""
 
-    def __init__(self, interleaver: Interleaver, name: str) -> None:
-        self._interleaver, self._name, self._story = interleaver, name, STORIES[name]
+    def __init__(self, aws: Runtime, interleaver: Interleaver, name: str) -> None:
+        self._aws, self._interleaver = aws, interleaver
+        self._name, self._story = name, STORIES[name]
         for number, before in enumerate(self._story.before):
-            imported(process(), before, number)
+            imported(another(aws), before, number)
         interleaver.remember()
 
     def play(self, schedule: Schedule) -> Run:
         self._interleaver.restore()
-        one, other = process(), process()
+        one, other = another(self._aws), another(self._aws)
         programs = [lambda: imported(one, self._story.one, 10), lambda: imported(other, self._story.other, 11)]
         return self._interleaver.run(programs, schedule)
 
     def again(self, which: int) -> Reasons:
         """Import one of the two again, undisturbed."""
-        return imported(process(), (self._story.one, self._story.other)[which], 20)
+        return imported(another(self._aws), (self._story.one, self._story.other)[which], 20)
 
     def ends_as(self, orders: Sequence[Sequence[str]], told: Sequence[str], *answers: object) -> bool:
         """Say whether it is as if the imports had come one after the other, in one of these orders."""
-        return (state(process()), *answers) in [serial(self._name, tuple(order), tuple(told)) for order in orders]
-
-
-def process() -> UsageStore:
-    """Make a store as another process has it: it remembers nothing."""
-    return Runtime(SETTINGS, REGION, FakeLog()).usage
+        return (state(another(self._aws)), *answers) in [
+            serial(self._name, tuple(order), tuple(told)) for order in orders
+        ]
 
 
 def orders(story: str) -> Iterator[tuple[int, ...]]:
@@ -166,8 +164,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def stage(name: str, interleaver: Interleaver) -> Stage:
-    return Stage(interleaver, name)
+def stage(name: str, aws: Runtime, interleaver: Interleaver) -> Stage:
+    return Stage(aws, interleaver, name)
 
 
 def test_two_imports_at_once_end_as_if_one_had_come_after_the_other(stage: Stage, name: str) -> None:
