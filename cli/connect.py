@@ -109,7 +109,15 @@ class Connector:
         ask = _lazily(runtime, operator, values.get(Env.LIMITED_FUNCTION)) if operator else None
         collections, packs = values.get(Env.COLLECTIONS_ARN, ""), values.get(Env.REPORT_PACK_ARN, "")
         use_cases, machine = UseCases(runtime), values[Env.STATE_MACHINE_ARN]
-        return System(use_cases, machine, ADAPTERS, ask=ask, collections=collections, packs=packs)
+        return System(
+            use_cases,
+            machine,
+            ADAPTERS,
+            ask=ask,
+            collections=collections,
+            packs=packs,
+            archive=values.get(Env.USAGE_ARCHIVE_ARN, ""),
+        )
 
 
 def _lazily(

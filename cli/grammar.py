@@ -12,7 +12,7 @@ from cli.exit_status import ExitStatus
 PANELS = {
     "A month": ("plan", "close", "status", "report", "pack", "closes", "prove", "reconcile", "providers"),
     "Steering a close": ("approve", "pause", "resume", "stop", "parked", "list", "retry", "collect"),
-    "Data": ("import", "sources"),
+    "Data": ("import", "sources", "usage"),
     "One customer": (
         *("customer", "pay", "payments", "credit", "refund", "write-off", "hold", "release"),
         *("receipt", "statement", "focus"),

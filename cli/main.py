@@ -15,7 +15,19 @@ import typer
 
 from cli.exit_status import ExitStatus
 from cli.grammar import Command, Group, TopGroup
-from cli.interface import audit, customer, dashboard, finance, imports, invoice, machine, month, restoring, steering
+from cli.interface import (
+    audit,
+    customer,
+    dashboard,
+    finance,
+    imports,
+    invoice,
+    machine,
+    month,
+    restoring,
+    steering,
+    usage,
+)
 from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _LATER = "try again later; what is done stays done"
@@ -166,7 +178,15 @@ def _add_commands() -> None:
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)
     app.command("list", cls=Command)(steering.list_customers)
-    for group in (imports.imports, imports.sources, month.providers, customer.payments, invoice.invoice, machine.local):
+    for group in (
+        imports.imports,
+        imports.sources,
+        usage.usage,
+        month.providers,
+        customer.payments,
+        invoice.invoice,
+        machine.local,
+    ):
         app.add_typer(group, cls=Group)
 
 

@@ -45,6 +45,8 @@ class System:
         ARN of the collections' state machine.
     packs : str
         ARN of the state machine that makes report packs; empty if the deployment has none yet.
+    archive : str
+        ARN of the state machine that archives old usage; the same.
     """
 
     use_cases: "UseCases"
@@ -54,6 +56,7 @@ class System:
     ask: "Ask | None" = None
     collections: str = ""
     packs: str = ""
+    archive: str = ""
 
     @property
     def calendar(self) -> "BillingCalendar":

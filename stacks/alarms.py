@@ -121,6 +121,13 @@ class Alarms(Construct):
             text = f"The making of a report pack {_ENDED[name]}: finance has the one before it, or none."
             self._alarm(f"ReportPack{name}", metric_, text, Section.NO_PACK)
 
+    def watch_archive(self, machine: sfn.StateMachine) -> None:
+        """Alarm when old usage is not archived."""
+        for name, metric in self._bad_ends(machine, aborted=False).items():
+            metric_ = metric(period=_FIVE_MINUTES, statistic="Sum")
+            text = f"The archiving of old usage {_ENDED[name]}: some stays in DynamoDB, and can be read as before."
+            self._alarm(f"UsageArchive{name}", metric_, text, Section.NOT_ARCHIVED)
+
     def watch_deadline(self, watch: sfn.StateMachine) -> None:
         """Alarm when a close is still running at its deadline."""
         hours = self._config.deadline_hours

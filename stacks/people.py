@@ -14,14 +14,30 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import IMPORT_SOURCES_PREFIX, PRICE_BOOKS_PREFIX, RETRIES_PREFIX, TAX_TABLES_PREFIX, Env
+from monthclose.names import (
+    IMPORT_SOURCES_PREFIX,
+    PRICE_BOOKS_PREFIX,
+    RETRIES_PREFIX,
+    TAX_TABLES_PREFIX,
+    USAGE_CAME_BACK_PREFIX,
+    Env,
+)
 from stacks.machines.state_machine import execution_arn
 from stacks.mail import Mail
 from stacks.nag import acknowledge_resource
 from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS, REGISTER, REHEARSALS
 from stacks.state_stack import StateStack
 
-_ORDERED = (IMPORT_SOURCES_PREFIX, PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY, REGISTER, REHEARSALS, RETRIES_PREFIX)
+_ORDERED = (
+    IMPORT_SOURCES_PREFIX,
+    PRICE_BOOKS_PREFIX,
+    TAX_TABLES_PREFIX,
+    COMPANY,
+    REGISTER,
+    REHEARSALS,
+    RETRIES_PREFIX,
+    USAGE_CAME_BACK_PREFIX,
+)
 _CORRECTED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES, REGISTER)
 _PATTERNS = "Objects of one kind, executions of one machine, identities of recipients; SES's quota is of no resource."
 _USAGE = (Env.USAGE_TABLE, Env.USAGE_PACKS_TABLE)

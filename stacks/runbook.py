@@ -22,6 +22,7 @@ class Section(StrEnum):
     RECONCILING_FAILED = "reconciling-fails"
     NO_PACK = "a-report-pack-was-not-made"
     USAGE_NOT_IMPORTED = "a-usage-file-was-not-imported"
+    NOT_ARCHIVED = "old-usage-was-not-archived"
     MAIL_BOUNCES = "too-many-e-mails-bounce"
     MAIL_EVENTS_WAIT = "bounces-are-not-being-kept"
     WEBHOOKS_UNTAKEN = "webhooks-are-not-accepted"

@@ -25,8 +25,9 @@ from stacks.functions.access import grant, grant_secret
 from stacks.functions.environment import check_environment
 from stacks.functions.factory import Functions
 from stacks.functions.layer import PACK, DependencyLayer
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.table import FUNCTIONS, READS_TABLES, Function
 from stacks.invoices import InvoiceViewer, link_settings
+from stacks.machines.archive_usage import UsageArchive
 from stacks.machines.collections import Collections
 from stacks.machines.deadline import DeadlineWatch
 from stacks.machines.import_usage import UsageImport
@@ -47,6 +48,7 @@ from stacks.webhooks import Webhooks
 class _Machines:
     """The state machines, all of them started by rules."""
 
+    archive: UsageArchive
     close: MonthClose
     collections: Collections
     deadline: DeadlineWatch
@@ -56,7 +58,13 @@ class _Machines:
 
     def for_people(self) -> list[sfn.StateMachine]:
         """List those that a command starts, watches or stops."""
-        return [self.close.machine, self.collections.machine, self.imports.machine, self.packs.machine]
+        return [
+            self.close.machine,
+            self.collections.machine,
+            self.imports.machine,
+            self.packs.machine,
+            self.archive.machine,
+        ]
 
     def outputs(self) -> dict[Env, str]:
         """Where the command finds the ones that it starts."""
@@ -64,6 +72,7 @@ class _Machines:
             Env.STATE_MACHINE_ARN: self.close.machine.state_machine_arn,
             Env.COLLECTIONS_ARN: self.collections.machine.state_machine_arn,
             Env.REPORT_PACK_ARN: self.packs.machine.state_machine_arn,
+            Env.USAGE_ARCHIVE_ARN: self.archive.machine.state_machine_arn,
             Env.USAGE_IMPORT_ARN: self.imports.machine.state_machine_arn,
         }
 
@@ -134,6 +143,7 @@ class WorkflowStack(Stack):
             Env.USAGE_BUCKET: self._state.usage.bucket_name,
             Env.USAGE_DROP: json.dumps(asdict(config.usage_drop), sort_keys=True),
             Env.MAX_REJECTED_PERCENT: str(config.max_rejected_percent),
+            Env.USAGE_MONTHS: json.dumps(config.usage_months),
             Env.PROVIDERS: self.to_json_string({p.provider.name: p.settings() for p in self._providers}),
             Env.WEBHOOK_QUEUE_URL: self._webhooks.queue.queue_url,
             Env.MAIL_SENDER: config.mail_sender,
@@ -173,7 +183,7 @@ class WorkflowStack(Stack):
     def _make(self, functions: Functions, name: Function) -> lambda_.Function:
         """Make a function that a state machine calls, with what only it has."""
         match name:
-            case Function.WRITE_PACK_TABLE | Function.RECEIVE_USAGE:
+            case _ if name in READS_TABLES:
                 return functions.make(self, name, layers=[self._tables.version])
             case Function.FINISH_PACK:
                 finance = {Env.FINANCE_EMAIL.value: self._config.finance_email or ""}
@@ -246,6 +256,7 @@ class WorkflowStack(Stack):
             bucket=self._state.usage,
             missed_starts=missed_starts,
         )
+        archive = UsageArchive(self, "ArchiveUsage", config=config, functions=self._called, missed_starts=missed_starts)
         reconciler = Reconciler(
             self,
             "Reconcile",
@@ -257,7 +268,13 @@ class WorkflowStack(Stack):
             drains=Drains(mail=self._mail, webhooks=self._webhooks, missed_starts=missed_starts),
         )
         return _Machines(
-            close=close, collections=collections, deadline=deadline, imports=imports, packs=packs, reconciler=reconciler
+            archive=archive,
+            close=close,
+            collections=collections,
+            deadline=deadline,
+            imports=imports,
+            packs=packs,
+            reconciler=reconciler,
         )
 
     def _machine[M: MapMachine](self, kind: type[M], **starts: sfn.StateMachine) -> M:
@@ -295,6 +312,7 @@ class WorkflowStack(Stack):
         alarms.watch_collections(machines.collections.machine)
         alarms.watch_imports(machines.imports.machine)
         alarms.watch_packs(machines.packs.machine)
+        alarms.watch_archive(machines.archive.machine)
         alarms.watch_deadline(machines.deadline.machine)
         alarms.watch_reconciliations(machines.reconciler.machine)
         alarms.watch_findings({name.camel_case: name.value for name in FINDERS})

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from monthclose.adapters.tables.archived_usage import ArchivedUsage
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.assembly.limiting import known_pauses
 from monthclose.assembly.use_cases import UseCases
@@ -33,6 +34,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage_archive import MONTHS_KEPT
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import HostedPages, PaymentGateway, WebhookReader
 from monthclose.ports.payouts import PayoutRecord
@@ -47,6 +49,7 @@ from monthclose.use_cases.reconciliation.settle_payments import Settled
 from monthclose.use_cases.rehearsals.approve_rehearsal import Approved
 from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests import fakes
+from tests.fakes.archive import FakeLeavingUsage, FakeUsageFiles
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
 
@@ -77,7 +80,18 @@ SETTINGS = Settings(
     links=LinkSettings("monthclose/invoice-links", 400, "https://invoices.example.com/"),
 )
 """A deployment on moto."""
-OWN = ["hold_policy", "dunning", "calendar", "billing_days", "providers", "company", "links", "gates", "finance_email"]
+OWN = [
+    "hold_policy",
+    "dunning",
+    "calendar",
+    "billing_days",
+    "providers",
+    "company",
+    "links",
+    "gates",
+    "finance_email",
+    "usage_months",
+]
 """Settings that a world has of its own, under their names."""
 
 
@@ -129,7 +143,8 @@ class World:
     books: fakes.FakeBooks = field(default_factory=fakes.FakeBooks)
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
     register: fakes.FakeRegister = field(default_factory=fakes.FakeRegister)
-    usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
+    usage: fakes.FakeUsageStore = field(default_factory=FakeLeavingUsage)
+    usage_items: fakes.FakeUsageItems = field(default_factory=fakes.FakeUsageItems)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
     rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
@@ -165,6 +180,7 @@ class World:
     gates: GateSettings = field(default_factory=GateSettings)
     calendar: BillingCalendar = IN_UTC
     finance_email: str = ""
+    usage_months: int | None = MONTHS_KEPT
     links: LinkSettings | None = None
     """With them, mails carry links."""
     payouts: dict[str, Callable[[], PayoutRecord]] = field(default_factory=dict)
@@ -177,6 +193,9 @@ class World:
         self.books.calendar = self.calendar
         self.closes.register = self.register
         self.directory = fakes.FakeDirectory(self.books, self.register)
+        self.usage_files = FakeUsageFiles(self.documents)
+        if isinstance(self.usage, FakeLeavingUsage):
+            self.usage.earlier = ArchivedUsage(self.documents, lambda: self.usage_files, self.clock)
         made = self.use_cases = UseCases(self)
         provider = self.gateway.provider
         self.keeper, self.desk, self.cashier = made.hold_keeper, made.hold_desk, made.cashier
@@ -200,6 +219,12 @@ class World:
             dunning = replace(self.dunning, calendar=self.calendar)
             self._parts, self._settings = parts, replace(SETTINGS, **parts | {"dunning": dunning})
         return self._settings
+
+    @property
+    def leaving_usage(self) -> FakeLeavingUsage:
+        """The same store, for what is archived."""
+        assert isinstance(self.usage, FakeLeavingUsage)
+        return self.usage
 
     @property
     def machine_clock(self) -> fakes.FakeClock:
@@ -230,6 +255,10 @@ class World:
     def requests(self, provider: str) -> dict[str, int]:
         """Count no requests: the gateway has no limit to keep to."""
         return {}
+
+    @property
+    def packed_usage(self) -> fakes.FakeUsageStore:
+        return self.usage
 
     def executor(self, name: str, threads: int) -> Executor:
         return OneAfterTheOther()

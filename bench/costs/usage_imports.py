@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 
-from bench.costs.deployment import Context, deploy, emulator, runtime
+from bench.costs.deployment import Context, deploy, emulator, runtime, start_again
 from bench.costs.meter import Meter
 from bench.costs.usage_files import OCTOBER, UsageFiles, name_of
 from monthclose.domain.accounts.customer import Profile
@@ -30,6 +30,7 @@ def count_imports(files: UsageFiles) -> Meter:
         profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
         runtime().directory.put_profiles((name_of(number), profile) for number in range(files.customers))
         for number in range(files.files):
+            start_again()
             _import(meter, f"usage/{OCTOBER}-{number:02}.csv", b"".join(files.lines(number)))
         with meter.stage_of("read"):
             found = sum(1 for _ in runtime().usage.events(name_of(0), OCTOBER))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.adapters.aws.s3_register import S3Register
     from monthclose.adapters.dynamo.batches import Batches
+    from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
     from monthclose.assembly.limiting import Limiting
     from monthclose.domain.events import Change
     from monthclose.domain.imports.intake import CheckTaxId
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         CustomerDirectory,
         DeadLetters,
         Documents,
+        EarlierItems,
         EInvoices,
         EventBus,
         EventQueue,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from monthclose.ports.copies import TableCopies
     from monthclose.ports.payouts import PayoutRecord
     from monthclose.ports.tables import ColumnFiles
+    from monthclose.ports.usage_archive import LeavingUsage, UsageFiles
     from monthclose.settings import Provider, Settings
     from monthclose.use_cases.payments.request_tally import RequestEnd
 
@@ -64,6 +67,12 @@ if TYPE_CHECKING:
 def utc_now() -> datetime:
     """Return the current time."""
     return datetime.now(UTC)
+
+
+def _shared_loader() -> Any:
+    from monthclose.adapters.aws.clients import shared_loader
+
+    return shared_loader()
 
 
 def system_clock(environment: Mapping[str, str]) -> Clock:
@@ -170,7 +179,7 @@ class Runtime:
         self.clock: Clock = system_clock(os.environ)
         self.machine_clock: Clock = utc_now
         # Not later, when several threads may ask for their first port: the models are the whole process's.
-        self._connection = bind(settings, region, loader)
+        self._connection = bind(settings, region, loader or _shared_loader())
         self.patience = DynamoPatience()
         """How long throttled calls are repeated."""
         repeat_throttled(self._connection.client, self.patience)
@@ -233,13 +242,39 @@ class Runtime:
 
         return DynamoCustomerDirectory(self._batches, lambda: self.register)
 
-    @cached_property
+    @property
     def usage(self) -> UsageStore:
         """What customers used."""
-        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
-        from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
+        return self.packed_usage
 
-        return DynamoUsageStore(self._connection, self._batches, [UsageItems()])
+    @cached_property
+    def packed_usage(self) -> DynamoUsageStore:
+        """The same, for what is moved into it."""
+        from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
+        from monthclose.adapters.tables.archived_usage import ArchivedUsage
+
+        # Old items of a month may still be there when that is in the archive, which knows better.
+        archived = ArchivedUsage(self.documents, lambda: self.usage_files, self.clock)
+        return DynamoUsageStore(self._connection, self._batches, [archived, self.usage_items])
+
+    @property
+    def leaving_usage(self) -> LeavingUsage:
+        """The same, for what is archived."""
+        return self.packed_usage
+
+    @cached_property
+    def usage_files(self) -> UsageFiles:
+        """The files of archived usage; only where the layer for tables is installed."""
+        from monthclose.adapters.tables.usage_parquet import ParquetUsage
+
+        return ParquetUsage(self.documents)
+
+    @cached_property
+    def usage_items(self) -> EarlierItems:
+        """Usage of releases that stored each event as an item."""
+        from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
+
+        return UsageItems(self._batches)
 
     @cached_property
     def _s3(self) -> S3Documents:
@@ -345,14 +380,10 @@ class Runtime:
 
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
-    @cached_property
+    @property
     def dynamodb(self) -> Any:
-        """The DynamoDB client for Powertools' idempotency records."""
-        from monthclose.adapters.aws.clients import client
-
-        made = client("dynamodb")
-        repeat_throttled(made, self.patience)
-        return made
+        """The DynamoDB client for Powertools' idempotency records: the models', as another costs a cold start."""
+        return self._connection.client
 
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:

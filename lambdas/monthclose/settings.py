@@ -25,6 +25,7 @@ from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.domain.period import read_billing_day
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.domain.usage_archive import MONTHS_KEPT, check_months
 from monthclose.locales import ENGLISH
 from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
@@ -171,6 +172,8 @@ class Settings:
     """Who is told by e-mail of the report pack; empty for nobody."""
     calendar: BillingCalendar = field(default_factory=BillingCalendar)
     """The time zones that bills go by."""
+    usage_months: int | None = MONTHS_KEPT
+    """How many months of usage stay in DynamoDB; None: all."""
 
     @property
     def deciding(self) -> str:
@@ -253,6 +256,7 @@ class Settings:
             billing_days=tuple(map(read_billing_day, json.loads(values.get(Env.BILLING_DAYS, "[1]")))),
             finance_email=values.get(Env.FINANCE_EMAIL, ""),
             calendar=calendar,
+            usage_months=check_months(json.loads(values.get(Env.USAGE_MONTHS, str(MONTHS_KEPT)))),
         )
 
 

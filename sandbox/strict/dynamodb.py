@@ -1,6 +1,6 @@
 """DynamoDB as strict as on AWS: throughput by table and by partition key, and sizes.
 
-Statements in PartiQL are not judged.
+Of statements in PartiQL, those in batches are judged: single ones write the audit trail only.
 """
 
 import json
@@ -16,6 +16,7 @@ from ministack.services import dynamodb
 
 from sandbox.strict.deployed import after_deploying
 from sandbox.strict.limits import Limits
+from sandbox.strict.statements import judged_batch
 from sandbox.strict.throughput import Clock, Demand, Refusal, Throughput
 from sandbox.strict.units import (
     action_demands,
@@ -107,6 +108,7 @@ class StrictDynamoDB:
             "_transact_get_items": self._transacting(_got, dynamodb._transact_get_items),
             "_batch_write_item": self._batch(self._write_batch, "UnprocessedItems", dynamodb._batch_write_item),
             "_batch_get_item": self._batch(self._get_batch, "UnprocessedKeys", dynamodb._batch_get_item),
+            "_batch_execute_statement": judged_batch(dynamodb._batch_execute_statement, self._throughput.admit),
             "_get_item": self._getting(dynamodb._get_item),
             "_query": self._paging(dynamodb._query, partition=True),
             "_scan": self._paging(dynamodb._scan, partition=False),

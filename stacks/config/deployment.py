@@ -17,6 +17,7 @@ from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.domain.rehearsals.gate import GateSettings
+from monthclose.domain.usage_archive import FEWEST_MONTHS, MONTHS_KEPT
 from stacks.config.company import read_company
 from stacks.config.domain import Domain
 from stacks.config.journal import read_journal
@@ -113,6 +114,8 @@ class Config:
         How files that are dropped into the usage bucket are imported.
     max_rejected_percent : int
         The largest share of a file's rows that may be rejected for its import to count as a success.
+    usage_months : int or None
+        How many months of usage stay in DynamoDB; what is older is archived. None: all.
     time_zone, customer_time_zones, earlier_time_zones
         The zones that bills go by: see `calendar`.
     reserve_concurrency : bool
@@ -151,6 +154,7 @@ class Config:
     journal: JournalSettings
     usage_drop: DropSettings
     max_rejected_percent: int
+    usage_months: int | None
     time_zone: str
     customer_time_zones: tuple[str, ...]
     earlier_time_zones: tuple[EarlierZone, ...]
@@ -214,6 +218,7 @@ class Config:
             invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
             journal=read_journal(read_object(settings, "", "journal")),
             usage_drop=read_usage_drop(read_object(settings, "", "usage_drop"), target=target),
+            usage_months=_usage_months(settings),
             max_rejected_percent=read_integer(settings, "", "max_rejected_percent", least=0, most=100),
             time_zone=calendar.zone,
             customer_time_zones=calendar.customer_zones,
@@ -239,6 +244,11 @@ def _billing_days(settings: Json) -> tuple[int, ...]:
     if len(days) > 1:
         read_integer(settings, "", "deadline_hours", least=1, most=23)
     return days
+
+
+def _usage_months(settings: Json) -> int | None:
+    months = settings.get("usage_months", MONTHS_KEPT)
+    return None if months is None else read_integer({"usage_months": months}, "", "usage_months", least=FEWEST_MONTHS)
 
 
 def _address(settings: Json, name: str) -> str | None:

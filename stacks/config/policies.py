@@ -136,7 +136,7 @@ def read_usage_drop(values: Json, *, target: Target) -> DropSettings:
     # A wait is nine events of an execution's history, which AWS ends at 25,000: at 30 s, after a day of waiting.
     least_wait = 30 if target is Target.AWS else 1
     return DropSettings(
-        # A part for each lane is in memory while a file is split: 100 of 16 MB would not fit.
+        # A part is in memory while it is loaded, and a file of one part is read into memory whole.
         part_kb=read_integer(values, path, "part_kb", least=1, most=16_384),
         lanes=read_integer(values, path, "lanes", least=1, most=40),
         wait_seconds=read_integer(values, path, "wait_seconds", least=least_wait, most=3600),

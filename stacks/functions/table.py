@@ -9,6 +9,7 @@ from monthclose.names import (
     ACTS_OF_CUSTOMER,
     ACTS_OF_PERIOD,
     ACTS_OF_SUBJECT,
+    ARCHIVE_PARTS_PREFIX,
     BEING_CHARGED_INDEX,
     COMPARISONS_PREFIX,
     IMPORT_SOURCES_PREFIX,
@@ -19,6 +20,8 @@ from monthclose.names import (
     RETRIES_PREFIX,
     TAX_TABLES_PREFIX,
     UNFINISHED_INDEX,
+    USAGE_ARCHIVE_PREFIX,
+    USAGE_CAME_BACK_PREFIX,
     USAGE_PREFIX,
     Env,
 )
@@ -78,6 +81,8 @@ class Function(StrEnum):
     WRITE_PACK_TABLE = "write_pack_table"
     FINISH_PACK = "finish_pack"
     SHOW_CLOSE = "show_close"
+    PLAN_ARCHIVE = "plan_archive"
+    ARCHIVE_PART = "archive_part"
 
     @property
     def camel_case(self) -> str:
@@ -93,6 +98,7 @@ class Machine(StrEnum):
     COLLECTIONS = "collections"
     IMPORT_USAGE = "import_usage"
     REPORT_PACK = "report_pack"
+    ARCHIVE_USAGE = "archive_usage"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +213,7 @@ _WRITE_USAGE = {
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_WRITE_USAGE, _CLOSES: (_GET, _QUERY)}
 _STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
 """Whoever records a start looks for it, and for the settings that were recorded last."""
+_ARCHIVE = (ARCHIVE_PARTS_PREFIX, USAGE_ARCHIVE_PREFIX)
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT, _PACK = Machine.COLLECTIONS, Machine.IMPORT_USAGE, Machine.REPORT_PACK
 
@@ -233,7 +240,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={**_READ_USAGE, **_BOOKS, **_PROVIDERS},
-            reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, *_RATING),
+            reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, USAGE_ARCHIVE_PREFIX, *_RATING),
             writes_documents=(CARRIED, DRAFTS, INVOICES, *_ROWS),
             uploads_documents=(REHEARSALS,),
         ),
@@ -340,7 +347,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_IMPORTS, **_BATCH_STATE},  # it alone acquires a file's lock
             acts=(ACTS_INDEX,),
-            reads_documents=(*_RATING, IMPORT_SOURCES_PREFIX),
+            reads_documents=(*_RATING, IMPORT_SOURCES_PREFIX, USAGE_ARCHIVE_PREFIX),
+            writes_documents=(USAGE_CAME_BACK_PREFIX,),
             usage=UsageAccess(
                 reads=(USAGE_PREFIX, PARTS_PREFIX, REJECTS_PREFIX),
                 writes=(PARTS_PREFIX, REJECTS_PREFIX),
@@ -355,7 +363,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         at_once=40,
         access=Access(
             tables=_IMPORTS,
-            reads_documents=_RATING,
+            reads_documents=(*_RATING, USAGE_ARCHIVE_PREFIX),
+            writes_documents=(USAGE_CAME_BACK_PREFIX,),
             usage=UsageAccess(reads=(PARTS_PREFIX,), writes=(PARTS_PREFIX,)),
         ),
     ),
@@ -409,6 +418,29 @@ FUNCTIONS: Mapping[Function, Spec] = {
             reads_documents=(PACK_PARTS_PREFIX, PACKS, REPORTS),
             writes_documents=(PACK_PARTS_PREFIX, PACKS, REPORTS),
             deletes_documents=(PACKS,),
+        ),
+    ),
+    # It lists all customers; one at a time archives, which a claim sees to.
+    Function.PLAN_ARCHIVE: Spec(
+        900,
+        machine=Machine.ARCHIVE_USAGE,
+        access=Access(
+            tables={_CUSTOMERS: (_SCAN,), _USAGE: (_SCAN,), **_CLOSE_STATE},
+            reads_documents=(*_ARCHIVE, USAGE_CAME_BACK_PREFIX),
+            writes_documents=_ARCHIVE,
+            deletes_documents=(USAGE_CAME_BACK_PREFIX,),
+        ),
+    ),
+    Function.ARCHIVE_PART: Spec(
+        900,
+        1769,  # a whole CPU: it writes millions of events into files, and reads them back
+        machine=Machine.ARCHIVE_USAGE,
+        access=Access(
+            tables={Env.USAGE_PACKS_TABLE: (_BATCH_GET, _QUERY, _PUT, _UPDATE), _CLOSES: (_GET,)},
+            reads_documents=_ARCHIVE,
+            writes_documents=(*_ARCHIVE, USAGE_CAME_BACK_PREFIX),
+            uploads_documents=(USAGE_ARCHIVE_PREFIX,),
+            deletes_documents=_ARCHIVE,
         ),
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
@@ -465,6 +497,16 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),
 }
 """In the order in which they are made, and shown on the dashboard."""
+
+
+READS_TABLES = frozenset(
+    name
+    for name, spec in FUNCTIONS.items()
+    if name in (Function.WRITE_PACK_TABLE, Function.RECEIVE_USAGE)
+    or (spec.access and Env.USAGE_PACKS_TABLE in spec.access.tables)
+)
+"""The functions that write or read Parquet: those that make and import it, and all that read usage, which may be
+archived."""
 
 
 def called_by(machine: Machine) -> tuple[Function, ...]:

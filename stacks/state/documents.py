@@ -10,7 +10,13 @@ from constructs import Construct
 from monthclose.domain.pack import pack
 from monthclose.domain.register import objects
 from monthclose.domain.rehearsals import rehearsal
-from monthclose.names import COMPARISONS_PREFIX, PACK_PARTS_PREFIX, RETRIES_PREFIX
+from monthclose.names import (
+    ARCHIVE_PARTS_PREFIX,
+    COMPARISONS_PREFIX,
+    PACK_PARTS_PREFIX,
+    RETRIES_PREFIX,
+    USAGE_ARCHIVE_PREFIX,
+)
 from stacks.config import Config
 
 SNAPSHOTS = "snapshots/"
@@ -52,6 +58,10 @@ class Documents(Construct):
                 *(expire(prefix, days=30) for prefix in _AS_LONG_AS_MAP_RUNS),
                 # A run can be examined until the same month of the next year has been closed.
                 *(expire(prefix, days=400) for prefix in (REHEARSALS, RETRIES_PREFIX, SNAPSHOTS)),
+                # A run that broke off is gone on with by what it has kept.
+                expire(ARCHIVE_PARTS_PREFIX, days=400),
+                # Files of a month that was archived again.
+                s3.LifecycleRule(prefix=USAGE_ARCHIVE_PREFIX, noncurrent_version_expiration=Duration.days(30)),
                 s3.LifecycleRule(prefix=PACKS, noncurrent_version_expiration=Duration.days(30)),
                 # Each close lists all customers, and a later list takes the place of the earlier ones.
                 expire(REGISTER_CUSTOMERS, days=400),

@@ -19,6 +19,7 @@ from monthclose.domain.closes.close import Batch, Close, CloseStatus
 from monthclose.domain.usage import UsageEvent
 from monthclose.use_cases.closes.snapshot import write_batches
 from monthclose.use_cases.proof.prove_close import Proof
+from tests.usage import store_usage
 from tests.world import OCTOBER, World
 
 BATCH = Batch(0, "stripe", ("acme", "globex"))
@@ -85,7 +86,9 @@ def proved(world: Stores, do: Callable[[Stores], None], monkeypatch: pytest.Monk
     use_cases = UseCases(world)
     for name in BATCH.customer_ids:
         world.directory.put_profiles([(name, Profile(name, f"{name}@example.com", "USD", "stripe", "pm_card_visa"))])
-        world.usage.put([UsageEvent("e1", name, "droplet", Decimal(1), OCTOBER.start, Decimal(100), "Droplet")])
+        store_usage(
+            world.usage, [UsageEvent("e1", name, "droplet", Decimal(1), OCTOBER.start, Decimal(100), "Droplet")]
+        )
     write_batches(world.documents, SNAPSHOT, [BATCH], {})
     close = Close(OCTOBER, CloseStatus.COMPLETED, "execution", 1, NOON, NOON, snapshot_key=SNAPSHOT, completed_at=NOON)
     world.closes.put(replace(close, customers=2, batches=1))

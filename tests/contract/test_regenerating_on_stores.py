@@ -12,6 +12,7 @@ from monthclose.domain.closes.close import Batch, totals_of
 from monthclose.domain.closes.proof import check_totals
 from monthclose.domain.usage import UsageEvent
 from tests.fakes import FakeMailer
+from tests.usage import store_usage
 from tests.world import OCTOBER, World
 
 BATCH = Batch(0, "stripe", ("acme",))
@@ -53,4 +54,6 @@ def test_a_regenerated_invoice_is_found_by_both_numbers_and_the_books_tie(
 
 
 def bought(world: World | Runtime, name: str, amount: str) -> None:
-    world.usage.put([UsageEvent(name, "acme", "droplet", Decimal(1), OCTOBER.start, Decimal(amount), "Droplet")])
+    store_usage(
+        world.usage, [UsageEvent(name, "acme", "droplet", Decimal(1), OCTOBER.start, Decimal(amount), "Droplet")]
+    )

@@ -34,9 +34,10 @@ from monthclose.domain.payments.refund import Refund, RefundKind, RefundState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.rehearsals.rehearsal import Approval, Rehearsal, RehearsalStatus
-from monthclose.domain.usage import EventKey, UsageEvent
+from monthclose.domain.usage import UsageEvent, UsageMonth
 from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import Billed, Claim, Record
+from tests.usage import store_usage
 from tests.world import OCTOBER, World, unit_price
 
 AnyWorld = World | Runtime
@@ -299,16 +300,16 @@ def test_usage_is_streamed_by_customer_and_month_exact_and_once(world: AnyWorld)
         return replace(usual, **changes)  # type: ignore[arg-type]
 
     fine = event(1, quantity=Decimal("-1234567890.123456789012345678"), unit_price=Decimal("0.00893"), description="ü")
-    world.usage.put([event(0), fine, event(0), *(event(n) for n in range(2, 60))])
-    world.usage.put([event(0), event(0, customer_id="other"), event(0, time=OCTOBER.end)])
+    store_usage(world.usage, [event(0), fine, event(0), *(event(n) for n in range(2, 60))])
+    store_usage(world.usage, [event(0), event(0, customer_id="other"), event(0, time=OCTOBER.end)])
 
-    stored = list(world.usage.events("acme", OCTOBER))
+    stored = sorted(world.usage.events("acme", OCTOBER), key=lambda e: e.event_id)
     assert [e.event_id for e in stored] == [f"e{n:03}" for n in range(60)]
     assert stored[1] == fine
     assert len(list(world.usage.events("acme", Period(2026, 11)))) == 1
 
 
-def test_stored_events_are_looked_up_by_their_keys(world: AnyWorld) -> None:
+def test_stored_events_are_looked_up_by_their_ids(world: AnyWorld) -> None:
     events = [
         UsageEvent(
             f"e{number:03}",
@@ -326,13 +327,14 @@ def test_stored_events_are_looked_up_by_their_keys(world: AnyWorld) -> None:
         )
         for number in range(130)
     ]
-    world.usage.put(events)
+    store_usage(world.usage, events)
 
-    absent = EventKey("acme", OCTOBER.next, "e000")
-    found = world.usage.stored([*(event.key for event in events), absent, events[0].key])
+    month, next_month = events[0].key.month, UsageMonth("acme", OCTOBER.next)
+    found = world.usage.look_up({month: [event.event_id for event in events], next_month: ["e000"]})
 
-    assert found == {event.key: event for event in events}
-    assert world.usage.stored([]) == {}
+    assert found[month].events == {event.event_id: event for event in events}
+    assert found[next_month].events == {}
+    assert world.usage.look_up({}) == {}
 
 
 def test_price_books_are_merged_into_versions_that_never_change(world: AnyWorld) -> None:

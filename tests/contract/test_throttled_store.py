@@ -20,7 +20,9 @@ from monthclose.domain.notices.notice import NoticeKind
 from monthclose.domain.usage import UsageChange, UsageEvent
 from monthclose.domain.usage_pack import packed
 from monthclose.errors import ConflictError, TryLaterError
+from monthclose.ports import UsageStore
 from tests.throttle import Throttle, VirtualTime
+from tests.usage import store_usage
 from tests.world import OCTOBER
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -57,6 +59,16 @@ def bucket(time: VirtualTime, per_second: float) -> Throttle:
     return Throttle(taken)
 
 
+def looked_up(store: UsageStore) -> list[UsageEvent]:
+    found = store.look_up({event.key.month: [event.event_id] for event in EVENTS}, consistent=True)
+    return [event for month in found.values() for event in month.events.values()]
+
+
+def changes_of(store: UsageStore) -> list[UsageChange]:
+    found = store.look_up({event.key.month: [] for event in EVENTS})
+    return [UsageChange(event.key.month, found[event.key.month].version, [event]) for event in EVENTS]
+
+
 def first_refused(number: int, reason: str = "ThrottlingError") -> Throttle:
     """A table that refuses the first calls whole."""
     calls = itertools.count()
@@ -67,25 +79,24 @@ def test_an_import_outlasts_a_table_that_takes_twenty_items_a_second(
     aws: Runtime, patience: DynamoPatience, time: VirtualTime
 ) -> None:
     store = aws.usage
-    months = store.look_up({event.key.month: [event.event_id] for event in EVENTS})
-    changes = [UsageChange(event.key.month, months[event.key.month].version, [event]) for event in EVENTS]
+    changes = changes_of(store)
     patience.until(900)
     with bucket(time, 20).on(aws._connection.client) as throttle:
         assert store.store(changes) == []
     assert 330 / 20 - 1 <= time.now <= 330 / 20 * 2  # the table is used, and not hammered
     assert throttle.calls["BatchExecuteStatement"] < 150
-    assert store.stored(event.key for event in EVENTS).keys() == {event.key for event in EVENTS}
+    assert {event.key for event in looked_up(store)} == {event.key for event in EVENTS}
 
 
 def test_reading_outlasts_a_table_that_gives_a_few_items_a_second(
     aws: Runtime, patience: DynamoPatience, time: VirtualTime
 ) -> None:
     store, directory = aws.usage, aws.directory
-    store.put(EVENTS)
+    store_usage(store, EVENTS)
     directory.put_profiles((f"c{number}", PROFILE) for number in range(120))
     patience.until(900)
     with bucket(time, 30).on(aws._connection.client) as throttle:
-        assert store.stored(event.key for event in EVENTS) == {event.key: event for event in EVENTS}
+        assert looked_up(store) == EVENTS
         assert len(directory.known(f"c{number}" for number in range(130))) == 120
     assert throttle.calls["BatchGetItem"] < 120
 
@@ -95,10 +106,11 @@ def test_a_batch_says_later_when_the_functions_time_is_up(
     aws: Runtime, patience: DynamoPatience, time: VirtualTime, operation: str
 ) -> None:
     store = aws.usage
+    changes = changes_of(store)
     patience.until(100)
     works: dict[str, Callable[[], object]] = {
-        "write": lambda: store.put(EVENTS),
-        "read": lambda: store.stored(event.key for event in EVENTS),
+        "write": lambda: store.store(changes),
+        "read": lambda: looked_up(store),
     }
     work = works[operation]
     with Throttle(lambda _operation, _count: 0).on(aws._connection.client), pytest.raises(TryLaterError):

@@ -161,7 +161,7 @@ def test_importers_who_take_turns_and_die_leave_what_one_after_the_other_would_h
         item.delete()
 
     def begun(which: int) -> Iterator[None]:
-        usage = DynamoUsageStore(aws._connection, aws._batches, [UsageItems()])
+        usage = DynamoUsageStore(aws._connection, aws._batches, [UsageItems(aws._batches)])
         return Importer(usage, given_files[which], chunks[which]).steps()
 
     running = [begun(0), begun(1)]
@@ -174,7 +174,7 @@ def test_importers_who_take_turns_and_die_leave_what_one_after_the_other_would_h
     for steps in running:
         for count, _ in enumerate(steps):
             assert count < 2_000, "it comes to no end"
-    usage = DynamoUsageStore(aws._connection, aws._batches, [UsageItems()])
+    usage = DynamoUsageStore(aws._connection, aws._batches, [UsageItems(aws._batches)])
     check(usage, given_files)
     orders = [alone(given_files), alone(given_files[::-1])]
     if orders[0] == orders[1]:  # the files don't depend on each other: every order leaves the same

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -9,20 +10,24 @@ from typing import Any
 
 import pytest
 
-from monthclose.adapters.dynamo.models import UsagePackItem
+from monthclose.adapters.dynamo.models import UsageItem, UsagePackItem
 from monthclose.adapters.dynamo.usage import moving
 from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
 from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
+from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageChange, UsageEvent, UsageMonth
 from monthclose.ports import EarlierUsage
+from monthclose.use_cases.imports.move_usage import MovedUsage
+from tests.contract.conftest import REGION
 from tests.contract.test_usage_store import MONTH, NOON, correction, event, filled, seen, stored
 from tests.deaths import Deaths
 from tests.earlier_usage import store_as_items
+from tests.fakes import FakeLog
 from tests.unit.dying import DiedError
 from tests.usage import store_usage
-from tests.world import OCTOBER
+from tests.world import OCTOBER, OneAfterTheOther
 
 EXPIRES = datetime(2027, 12, 1, tzinfo=NOON.tzinfo)
 
@@ -39,10 +44,13 @@ class Kept:
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         return (each for each in self.kept if each.key.month == (customer_id, period))
 
+    def comes_back(self, period: Period) -> None:
+        pass
+
 
 def another(aws: Runtime, *earlier: EarlierUsage) -> DynamoUsageStore:
     """Make the store of another process."""
-    return DynamoUsageStore(aws._connection, aws._batches, [UsageItems(), *earlier])
+    return DynamoUsageStore(aws._connection, aws._batches, [UsageItems(aws._batches), *earlier])
 
 
 def packs(generation: str | None = None) -> list[UsagePackItem]:
@@ -254,7 +262,7 @@ def test_whoever_dies_while_a_month_is_moved_leaves_it_where_it_was_or_has_moved
     for at in range(12):
         try:
             with Deaths(at, after).of(aws._connection.client):
-                another(aws, archive).adopt(MONTH, events)
+                another(aws, archive).move(MONTH)
         except DiedError:
             assert stored(another(aws, archive)) == events
             continue
@@ -381,3 +389,43 @@ def test_times_are_kept_to_the_microsecond(aws: Runtime) -> None:
     fine = event(1, time=OCTOBER.start + timedelta(microseconds=1), received_at=NOON + timedelta(microseconds=7))
     store_usage(aws.usage, [fine])
     assert stored(another(aws)) == [fine]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the request", "before its answer"])
+def test_the_move_of_everything_goes_on_where_it_died(aws: Runtime, after: bool) -> None:
+    events = [event(number, f"c{number % 3}") for number in range(40)]
+    store_as_items(events)
+    for at in range(40):
+        died = False
+        try:
+            with Deaths(at, after).of(aws._connection.client):
+                UseCases(another_process(aws)).usage_mover.move(str)
+        except DiedError:
+            died = True
+        for name in ("c0", "c1", "c2"):
+            found = stored(another(aws), UsageMonth(name, OCTOBER))
+            assert found == [each for each in events if each.customer_id == name]
+        if not died:
+            break
+    assert at > 5
+    assert not list(UsageItem.scan())
+
+
+class Alone(Runtime):
+    """Another process, which does one thing after the other."""
+
+    def executor(self, name: str, threads: int) -> Executor:
+        return OneAfterTheOther()
+
+
+def another_process(aws: Runtime) -> Runtime:
+    return Alone(aws.settings, REGION, FakeLog())
+
+
+def test_what_an_earlier_release_stores_after_the_move_is_moved_the_next_time(aws: Runtime) -> None:
+    events = [event(number) for number in range(60)]
+    store_as_items(events[:50])
+    assert UseCases(another_process(aws)).usage_mover.move(str) == MovedUsage(months=1)
+    store_as_items(events[50:])
+    assert UseCases(another_process(aws)).usage_mover.move(str) == MovedUsage(months=1, added=10)
+    assert [each.event_id for each in stored(another(aws))] == [each.event_id for each in events]

@@ -7,7 +7,7 @@ from tests.fakes.documents import FakeColumnFiles, FakeDocuments, FakeEInvoices,
 from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.pages import FakePages
-from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
+from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageItems, FakeUsageStore
 from tests.fakes.register import FakeRegister
 from tests.fakes.system import FakeClock, FakeLog, FakePatience, FakeTableCopies
 from tests.fakes.workflow import (
@@ -47,6 +47,7 @@ __all__ = [
     "FakeRenderer",
     "FakeTableCopies",
     "FakeTaxTables",
+    "FakeUsageItems",
     "FakeUsageStore",
     "FakeWorkflow",
     "reversed_by_the_bank",

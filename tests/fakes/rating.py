@@ -7,7 +7,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.tax.reading import new_tax_table
 from monthclose.domain.tax.tax_table import NoTaxTable, TaxTable
-from monthclose.domain.usage import EventKey, StoredUsage, UsageChange, UsageEvent, UsageMonth
+from monthclose.domain.usage import StoredUsage, UsageChange, UsageEvent, UsageMonth
 from monthclose.ports import (
     Taxes,
 )
@@ -21,13 +21,10 @@ class FakeUsageStore:
         self._versions: Counter[UsageMonth] = Counter()
 
     def put(self, events: Iterable[UsageEvent]) -> None:
+        """Store events for a test, whatever is there."""
         for event in events:
             self._events[event.key.month][event.event_id] = event
             self._versions[event.key.month] += 1
-
-    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
-        found = {key: self._events[key.month].get(key.event_id) for key in keys}
-        return {key: event for key, event in found.items() if event}
 
     def look_up(
         self,
@@ -56,9 +53,38 @@ class FakeUsageStore:
             self._versions[change.month] += 1
         return changed
 
+    def adopt(self, month: UsageMonth, events: Iterable[UsageEvent]) -> bool:
+        some = list(events)
+        if self._events[month] or not some:
+            return False
+        self.put(some)
+        return True
+
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         month = self._events[UsageMonth(customer_id, period)]
         yield from (month[name] for name in sorted(month))
+
+
+class FakeUsageItems:
+    """`EarlierItems` in memory."""
+
+    def __init__(self, events: Iterable[UsageEvent] = ()) -> None:
+        self.kept = list(events)
+
+    def may_have(self, period: Period) -> bool:
+        return any(event.period == period for event in self.kept)
+
+    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
+        return (event for event in self.kept if event.key.month == (customer_id, period))
+
+    def months(self) -> Iterator[UsageMonth]:
+        return iter(dict.fromkeys(event.key.month for event in self.kept))
+
+    def comes_back(self, period: Period) -> None:
+        pass
+
+    def remove(self, month: UsageMonth) -> None:
+        self.kept = [event for event in self.kept if event.key.month != month]
 
 
 class FakePriceBooks:

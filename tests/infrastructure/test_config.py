@@ -103,6 +103,8 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ),
         ({"providers": {"stripe": {"maximum_concurrency": 1}}}, "maximum_concurrency: 1 is out of bounds .2 to 1000"),
         ({"usage_drop": {"wait_seconds": 29}}, r"usage_drop.wait_seconds: 29 is out of bounds \(30 to 3600\)"),
+        ({"usage_months": 1}, r"usage_months: 1 is out of bounds \(2 or more\)"),
+        ({"usage_months": "13"}, "usage_months: a whole number is needed"),
         (
             {"usage_drop": {"size": 1}},
             "usage_drop.size: unknown; known here: lanes, part_kb, rows_per_second_while_closing",

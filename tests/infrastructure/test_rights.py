@@ -73,7 +73,14 @@ _OTHER_DAYS = "Only where customers have another billing day is a calendar month
 _MOVED = (
     "Usage of earlier releases is moved when it changes; large and corrected months take a transaction: usage/store.py."
 )
+_ARCHIVED = (
+    "Usage leaves for the archive months after it was billed: use_cases/archive/, adapters/tables/archived_usage.py."
+)
 TROUBLE: dict[Right, str] = {
+    ("PlanArchiveRole", "*", "*"): _ARCHIVED,
+    ("ArchivePartRole", "*", "*"): _ARCHIVED,
+    ("ArchiveUsageMachineRole", "lambda:InvokeFunction", "*"): _ARCHIVED,
+    ("*Role", "s3:*Object", "StorageDocuments/usage-*"): _ARCHIVED,
     ("*Role", "dynamodb:*", "TablesUsage*"): _MOVED,
     ("PlanPackRole", "s3:GetObject", "StorageDocuments/snapshots/*"): _OTHER_DAYS,
     ("ReadPackPartRole", "s3:GetObject", "StorageDocuments/snapshots/*"): _OTHER_DAYS,
@@ -207,7 +214,9 @@ def test_only_importers_write_usage(synthesized: Synthesized) -> None:
         }
         for table in ("TablesUsagePacks", "TablesUsage")
     }
-    assert by_table == {"TablesUsagePacks": {"ReceiveUsageRole", "LoadUsageRole"}, "TablesUsage": set()}
+    # What leaves for the archive is closed by an item behind its last pack.
+    packers = {"ReceiveUsageRole", "LoadUsageRole", "ArchivePartRole"}
+    assert by_table == {"TablesUsagePacks": packers, "TablesUsage": set()}
 
 
 def test_recorded_calls_are_written_with_the_templates_names() -> None:

@@ -171,6 +171,7 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.INVOICE_URL,
         Env.COLLECTIONS_ARN,
         Env.REPORT_PACK_ARN,
+        Env.USAGE_ARCHIVE_ARN,
         Env.USAGE_IMPORT_ARN,
         Env.WEBHOOK_URL,
         Env.OPERATOR_FUNCTION,
@@ -289,7 +290,7 @@ _SUM_UP = {
             "states:SendTaskFailure",
             {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "act_for_operator"},
         ),
-        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage"}),
+        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage", "plan_archive"}),
         (
             "s3:PutObject",
             {
@@ -311,6 +312,7 @@ _SUM_UP = {
                 "refund_within_limits",
                 "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
+                *("plan_archive", "archive_part"),
             },
         ),
         (
@@ -333,6 +335,7 @@ _SUM_UP = {
                 "refund_within_limits",
                 "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
+                *("plan_archive", "archive_part"),
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),

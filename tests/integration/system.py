@@ -19,6 +19,7 @@ from monthclose.domain.usage import UsageEvent
 from monthclose.names import Env, Stack, output_name
 from monthclose.settings import Settings
 from tests.fakes import FakeLog
+from tests.usage import store_usage
 
 
 def until[T](what: str, look: Callable[[], T | None], seconds: float = 120) -> T:
@@ -56,7 +57,7 @@ class System:
         return customer_id
 
     def use(self, events: list[UsageEvent]) -> None:
-        self.runtime.usage.put(events)
+        store_usage(self.runtime.usage, events)
 
     def start(self, period: Period, **request: Any) -> str:
         """Start a close, or with `dry_run` its rehearsal, and return its execution."""

@@ -3,8 +3,11 @@
 import csv
 import gzip
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -13,6 +16,8 @@ import pytest
 from monthclose.domain.imports.file_options import FileOptions
 from monthclose.domain.imports.source import Source
 from monthclose.domain.period import Period
+from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage_archive import MONTHS_KEPT, month_folder, newest_archived
 from monthclose.names import EVENT_USAGE_IMPORTED, Env
 from monthclose.use_cases.imports.sources import SourceKeeper
 from tests.files_made import parquet
@@ -133,4 +138,28 @@ def test_a_large_file_is_split_into_lanes_and_imported_as_if_it_were_one(system:
     expected = {f"large.csv#{n}": customers[n % 5] for n in range(1, 3001) if n not in (1500, 3000)}
     assert {event_id: name for name, found in stored.items() for event_id in found} == expected
     kept = boto3.client("s3").list_objects_v2(Bucket=bucket.name, Prefix="parts/")["Contents"]
-    assert len([part for part in kept if part["Key"].endswith("rows.jsonl")]) > 2, "it was not split"
+    assert len([part for part in kept if part["Key"].endswith("tally.json")]) > 2, "it was not split"
+
+
+def test_old_usage_is_archived_and_a_late_file_brings_it_back(system: System, bucket: Bucket) -> None:
+    old = newest_archived(datetime.now(UTC), MONTHS_KEPT)
+    assert old
+    customer = system.add_customer("archived")
+    event = UsageEvent("old-1", customer, "droplet", Decimal("1.50"), old.start, attributes=(("region", "eu"),))
+    system.use([event])
+    started = system.workflow.start_execution(
+        stateMachineArn=system.values[Env.USAGE_ARCHIVE_ARN], input=json.dumps({"period": str(old)})
+    )
+    ended = system.ended(started["executionArn"])
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(ended["output"])["archived"] == {"period": str(old), "customers": 1, "events": 1}
+    documents, folder = system.values[Env.DOCUMENTS_BUCKET], month_folder(old)
+    kept = boto3.client("s3").list_objects_v2(Bucket=documents, Prefix=folder)["Contents"]
+    assert [one["Key"] for one in kept if one["Key"].endswith(".parquet")]
+    assert list(system.runtime.leaving_usage.packed([event.key.month])) == [], "it has left DynamoDB"
+    assert list(system.runtime.usage.events(customer, old)) == [event]
+
+    late = f"{HEADER}{customer},droplet,2,{old.start:%Y-%m-%dT%H:%M:%SZ},0.5\n"
+    assert bucket.imported(bucket.drop("usage/late.csv", late.encode()))["taken"] == 1
+    assert {one.event_id for one in system.runtime.usage.events(customer, old)} == {"old-1", "late.csv#1"}
+    assert len(list(system.runtime.leaving_usage.packed([event.key.month]))) == 1, "it is in DynamoDB again"

@@ -55,6 +55,12 @@ def pack() -> Machine:
 
 
 @pytest.fixture
+def archive() -> Machine:
+    definition: Machine = json.loads((FOLDER / "archive_usage.asl.json").read_text())
+    return definition
+
+
+@pytest.fixture
 def child(close: Machine) -> Machine:
     processor: Machine = close["States"]["Close every batch"]["ItemProcessor"]
     return processor

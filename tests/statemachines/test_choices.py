@@ -254,3 +254,18 @@ def test_what_of_a_pack_was_not_done_in_time_is_continued(
 ) -> None:
     inner = pack["States"][kind]["ItemProcessor"]["States"]
     assert route(inner[more], {"done": {"time_was_up": up}}) == state
+
+
+@pytest.mark.parametrize(("period", "state"), [("", "Nothing is due"), ("2025-09", "Deal the customers")])
+def test_only_a_month_that_is_due_is_archived(route: Route, archive: Machine, period: str, state: str) -> None:
+    assert route(archive["States"]["Is a month due?"], {"chosen": {"period": period, "run": ""}}) == state
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_what_of_the_archiving_was_not_done_in_time_is_continued(route: Route, archive: Machine, up: bool) -> None:
+    states = archive["States"]
+    inner = states["Archive every part"]["ItemProcessor"]["States"]
+    dealt = route(states["Are there more customers?"], {"dealt": {"time_was_up": up}})
+    assert dealt == ("Deal the customers" if up else "Archive every part")
+    done = route(inner["Is there more in the part?"], {"done": {"time_was_up": up}})
+    assert done == ("Archive a part" if up else "Part archived")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
+    from monthclose.use_cases.imports.move_usage import UsageMover
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
     from monthclose.use_cases.imports.sources import SourceKeeper
     from monthclose.use_cases.invoices.account_papers import AccountPapers
@@ -96,6 +97,24 @@ class MonthUseCases(CustomerUseCases):
         drop = self.ports.settings.drop
         pace = ImportPace(self.ports.closes, drop.rows_per_second_while_closing / drop.lanes)
         return replace(self.usage_importer, pace=pace)
+
+    @cached_property
+    def usage_mover(self) -> UsageMover:
+        """Moves usage of earlier releases into packs."""
+        from monthclose.use_cases.imports.decide_usage import UsageDecider
+        from monthclose.use_cases.imports.known_customers import KnownCustomers
+        from monthclose.use_cases.imports.late_usage import LateUsage
+        from monthclose.use_cases.imports.move_usage import AT_ONCE, UsageMover
+
+        ports = self.ports
+        return UsageMover(
+            ports.packed_usage,
+            ports.usage_items,
+            UsageDecider(ports.packed_usage, ports.clock),
+            LateUsage(ports.closes, ports.books, ports.clock, ports.settings.calendar),
+            KnownCustomers(ports.directory),
+            lambda: ports.executor("moving", AT_ONCE),
+        )
 
     @cached_property
     def import_lock(self) -> ImportLock:

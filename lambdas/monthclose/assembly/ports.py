@@ -16,6 +16,7 @@ from monthclose.ports import (
     CustomerDirectory,
     DeadLetters,
     Documents,
+    EarlierItems,
     EInvoices,
     EventBus,
     EventQueue,
@@ -26,6 +27,7 @@ from monthclose.ports import (
     Log,
     MailAccount,
     Mailer,
+    PackedUsage,
     Patience,
     PaymentGateway,
     PriceBooks,
@@ -40,6 +42,7 @@ from monthclose.ports import (
 from monthclose.ports.copies import TableCopies
 from monthclose.ports.payouts import PayoutRecord
 from monthclose.ports.tables import ColumnFiles
+from monthclose.ports.usage_archive import LeavingUsage, UsageFiles
 from monthclose.settings import Settings
 
 
@@ -97,6 +100,22 @@ class Ports(Protocol):
     @property
     def usage(self) -> UsageStore:
         """The customers' usage."""
+
+    @property
+    def leaving_usage(self) -> LeavingUsage:
+        """The same, for what is archived."""
+
+    @property
+    def usage_files(self) -> UsageFiles:
+        """The files of archived usage; only where the layer for tables is installed."""
+
+    @property
+    def packed_usage(self) -> PackedUsage:
+        """The same, for what is moved into it."""
+
+    @property
+    def usage_items(self) -> EarlierItems:
+        """Usage of releases that stored each event for itself."""
 
     @property
     def price_books(self) -> PriceBooks:

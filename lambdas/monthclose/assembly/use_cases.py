@@ -13,6 +13,10 @@ from monthclose.assembly.months import READERS, MonthUseCases
 
 if TYPE_CHECKING:
     from monthclose.ports import DeadLetters, ShareLeft
+    from monthclose.use_cases.archive.archive_part import PartArchiver
+    from monthclose.use_cases.archive.archive_store import ArchiveStore
+    from monthclose.use_cases.archive.finish_archive import ArchiveFinisher
+    from monthclose.use_cases.archive.plan_archive import ArchivePlanner
     from monthclose.use_cases.events.publish_events import EventPublisher
     from monthclose.use_cases.pack.finish_pack import PackFinisher
     from monthclose.use_cases.pack.plan_pack import PackPlanner
@@ -45,6 +49,53 @@ _WINDOWS = 8
 
 class UseCases(MonthUseCases):
     """The use cases on given ports: here those that go over a close, or come after it."""
+
+    # Old usage
+
+    @cached_property
+    def archive_planner(self) -> ArchivePlanner:
+        """Plans what of the old usage is archived."""
+        from monthclose.use_cases.archive.plan_archive import ArchivePlanner
+
+        ports = self.ports
+        return ArchivePlanner(
+            closes=ports.closes,
+            directory=ports.directory,
+            items=ports.usage_items,
+            store=self.archive_store,
+            claims=ports.claims,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            months=ports.settings.usage_months,
+        )
+
+    @cached_property
+    def archive_store(self) -> ArchiveStore:
+        """What the archive has, and how far a run is."""
+        from monthclose.use_cases.archive.archive_store import ArchiveStore
+
+        return ArchiveStore(self.ports.documents)
+
+    @cached_property
+    def part_archiver(self) -> PartArchiver:
+        """Archives the parts of months."""
+        from monthclose.use_cases.archive.archive_part import EXPIRING, PartArchiver
+
+        ports = self.ports
+        return PartArchiver(
+            usage=ports.leaving_usage,
+            files=ports.usage_files,
+            store=self.archive_store,
+            executor=ports.executor("expire", EXPIRING),
+            clock=ports.clock,
+        )
+
+    @cached_property
+    def archive_finisher(self) -> ArchiveFinisher:
+        """Finishes the archiving of months."""
+        from monthclose.use_cases.archive.finish_archive import ArchiveFinisher
+
+        return ArchiveFinisher(self.archive_store, self.ports.clock)
 
     # Rehearsals
 

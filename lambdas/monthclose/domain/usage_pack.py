@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
 from math import gcd
+from os.path import commonprefix
+from string import digits
 from typing import Any, NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
@@ -39,8 +41,9 @@ _SEPARATORS = " ,;|~"
 _ALL, _LETTERED, _NUMBERED, _JOINED, _LISTED = range(5)
 """The forms of a column: one value for all, a dictionary with letters or numbers, texts with a separator, or a list."""
 _IDS_COUNTED, _IDS_HEXADECIMAL, _IDS_SAID = range(3)
-_COUNTED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
-_PADDED = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
+_MOST_DIGITS = 18
+"""Of a number in an id: it is written as a number."""
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 type _Column = list[Any]
@@ -91,7 +94,7 @@ def _packed(events: Sequence[UsageEvent]) -> Iterator[EventPack]:
 def _body(events: Sequence[UsageEvent]) -> tuple[bytes, int]:
     """Make a pack's body; with its size before it was compressed."""
     columns, behind = _columns(events)
-    text = json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
+    text = _JSON.encode(columns).encode(errors="surrogatepass")
     return _FORMAT + zlib.compress(text, 9) + behind, len(text)
 
 
@@ -160,11 +163,11 @@ def _columns(events: Sequence[UsageEvent]) -> tuple[dict[str, Any], bytes]:
         "d": [event.description or None for event in events],
         "r": [event.resource or None for event in events],
         "o": [event.replaces or None for event in events],
-        "c": [_text(event.received_at) for event in events],
+        "c": _texts([event.received_at for event in events]),
         "b": [event.replaced_by or None for event in events],
-        "w": [_text(event.replaced_at) for event in events],
+        "w": _texts([event.replaced_at for event in events]),
         "a": [event.attributes or None for event in events],
-        "u": [_text(event.returned_at) for event in events],
+        "u": _texts([event.returned_at for event in events]),
     }
     columns |= {name: _written(values) for name, values in optional.items() if any(values)}
     return columns, behind
@@ -180,15 +183,19 @@ def _written(values: Sequence[Any]) -> _Column:
         if len(places) <= len(_LETTERS):
             return [_LETTERED, list(places), "".join(_LETTERS[places[value]] for value in values)]
         return [_NUMBERED, list(places), [places[value] for value in values]]
-    separator = _separator(values)
-    return [_JOINED, separator, separator.join(values)] if separator else [_LISTED, list(values)]
+    joined = _joined(values)
+    return joined or [_LISTED, list(values)]
 
 
-def _separator(values: Sequence[Any]) -> str:
-    """Find a character that none of the texts has; nothing if there is none, or if not all are texts."""
-    if not all(isinstance(value, str) for value in values):
-        return ""
-    return next((each for each in _SEPARATORS if not any(each in value for value in values)), "")
+def _joined(values: Sequence[Any]) -> _Column | None:
+    """Join texts with a character that none of them has; None if there is none, or if not all are texts."""
+    if None in values or not isinstance(values[0], str):
+        return None
+    for separator in _SEPARATORS:
+        text = separator.join(values)
+        if text.count(separator) == len(values) - 1:
+            return [_JOINED, separator, text]
+    return None
 
 
 def _values(columns: dict[str, Any], name: str, count: int, missing: Any, read: Callable[[Any], Any]) -> list[Any]:
@@ -228,36 +235,53 @@ def _times(column: _Column, count: int) -> list[datetime]:
 
 
 def _written_ids(ids: Sequence[str]) -> tuple[_Column, bytes]:
+    """Write ids as numbers, as hexadecimal digits, which are bytes behind the columns, or as they are."""
     counted = _written_counted(ids)
     if counted:
         return counted, b""
-    shape = _HEXADECIMAL.sub(lambda digits: "x" * len(digits[0]), ids[0]) if ids[0].isascii() else ""
-    bare = "".join(ids).replace("-", "")
-    if "x" in shape and not shape.strip("x-") and _HEXADECIMAL.fullmatch(bare):
-        dashes = [place for place, letter in enumerate(shape) if letter == "-"]
-        alike = all(len(name) == len(shape) and _dashes(name) == dashes for name in ids)
-        if alike and not len(bare) % 2:
-            return [_IDS_HEXADECIMAL, len(shape) - len(dashes), dashes], bytes.fromhex(bare)
-    return [_IDS_SAID, _written(ids)], b""
+    return _written_hexadecimal(ids) or ([_IDS_SAID, _written(ids)], b"")
 
 
-def _dashes(name: str) -> list[int]:
-    return [place for place, letter in enumerate(name) if letter == "-"]
+def _written_hexadecimal(ids: Sequence[str]) -> tuple[_Column, bytes] | None:
+    """Write ids that differ in hexadecimal digits only, as UUIDs do: the texts between the digits, and how many."""
+    first = ids[0]
+    if len(ids) == 1 or any(len(name) != len(first) for name in ids):
+        return None
+    runs = _runs([place for place, letter in enumerate(first) if any(name[place] != letter for name in ids)])
+    bare = "".join([name[start:end] for name in ids for start, end in runs])
+    if not _HEXADECIMAL.fullmatch(bare):
+        return None
+    ends = [0, *(end for _, end in runs)]
+    between = [first[end:start] for end, (start, _) in zip(ends, [*runs, (len(first), 0)], strict=True)]
+    column = [_IDS_HEXADECIMAL, between, [end - start for start, end in runs]]
+    return column, bytes.fromhex(bare + "0" * (len(bare) % 2))
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Group places that follow each other: where each group begins, and where it has ended."""
+    runs = list[tuple[int, int]]()
+    for place in places:
+        if runs and runs[-1][1] == place:
+            runs[-1] = runs[-1][0], place + 1
+        else:
+            runs.append((place, place + 1))
+    return runs
 
 
 def _written_counted(ids: Sequence[str]) -> _Column | None:
     """Write ids that are numbers behind one text: all as they are, or all with as many digits."""
-    for pattern, digits in ((_COUNTED, 0), (_PADDED, -1)):
-        found = [pattern.fullmatch(name) for name in ids]
-        if not all(found):
-            continue
-        parts = [(match[1], match[2]) for match in found if match]
-        widths = {len(number) for _, number in parts}
-        if len({text for text, _ in parts}) == 1 and (not digits or len(widths) == 1):
-            numbers = [int(number) for _, number in parts]
-            steps = _written([str(later - earlier) for earlier, later in pairwise(numbers)]) if len(ids) > 1 else None
-            return [_IDS_COUNTED, parts[0][0], max(widths) if digits else 0, numbers[0], steps]
-    return None
+    text = commonprefix((min(ids), max(ids))).rstrip(digits)  # noqa: RUF071 - by characters is what is wanted
+    rests = [name[len(text) :] for name in ids]
+    together = "".join(rests)
+    longest = max(map(len, rests))
+    if not all(rests) or longest > _MOST_DIGITS or not (together.isascii() and together.isdecimal()):
+        return None
+    numbers = list(map(int, rests))
+    padded = len(min(rests, key=len)) == longest
+    if not padded and any(rest[0] == "0" and rest != "0" for rest in rests):
+        return None
+    steps = _written([str(later - earlier) for earlier, later in pairwise(numbers)]) if len(ids) > 1 else None
+    return [_IDS_COUNTED, text, longest if padded else 0, numbers[0], steps]
 
 
 def _ids(column: _Column, behind: bytes, count: int) -> list[str]:
@@ -266,16 +290,16 @@ def _ids(column: _Column, behind: bytes, count: int) -> list[str]:
         found = accumulate(_values({"i": steps}, "i", count - 1, 0, int), initial=first)
         return [f"{text}{number:0{width}}" for number in found] if width else [f"{text}{number}" for number in found]
     if column[0] == _IDS_HEXADECIMAL:
-        _, digits, dashes = column
-        bare = behind.hex()
-        return [_with_dashes(bare[first : first + digits], dashes) for first in range(0, len(bare), digits)]
+        return _hexadecimal(column[1], column[2], behind.hex(), count)
     return _values({"i": column[1]}, "i", count, "", str)
 
 
-def _with_dashes(digits: str, dashes: Sequence[int]) -> str:
-    for place in dashes:
-        digits = f"{digits[:place]}-{digits[place:]}"
-    return digits
+def _hexadecimal(between: Sequence[str], lengths: Sequence[int], digits: str, count: int) -> list[str]:
+    ends = list(accumulate(lengths))
+    runs = list(zip([0, *ends], ends, between[1:], strict=False))
+    each, begins = ends[-1], between[0]
+    places = range(0, each * count, each)
+    return [begins + "".join([digits[at + a : at + b] + text for a, b, text in runs]) for at in places]
 
 
 def _attributes(entries: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
@@ -286,5 +310,7 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _text(time: datetime | None) -> str | None:
-    return time.isoformat() if time else None
+def _texts(times: Sequence[datetime | None]) -> list[str | None]:
+    """Write times; most events were received together."""
+    known = {time: time.isoformat() if time else None for time in dict.fromkeys(times)}
+    return [known[time] for time in times]

@@ -35,7 +35,7 @@ from monthclose.ports.register import ListedObject, Register, RegisterObjects, S
 from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
-from monthclose.ports.usage import EarlierUsage, UsageStore
+from monthclose.ports.usage import EarlierItems, EarlierUsage, PackedUsage, UsageStore
 from monthclose.ports.webhooks import EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
 from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Execution, Workflow
 
@@ -61,6 +61,7 @@ __all__ = [
     "DeadLetters",
     "Documents",
     "EInvoices",
+    "EarlierItems",
     "EarlierUsage",
     "EventBus",
     "EventQueue",
@@ -82,6 +83,7 @@ __all__ = [
     "ObjectStore",
     "OpenedPage",
     "Owing",
+    "PackedUsage",
     "PageAnswer",
     "PageOrder",
     "PageState",

@@ -46,4 +46,30 @@ class EarlierUsage(Protocol):
         """Whether it is worth asking; without a request for each customer."""
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
-        """Stream a customer's usage of one period, in constant memory; nothing if it isn't here."""
+        """Stream a customer's usage of one period, in constant memory; nothing if it isn't here. It is always asked."""
+
+    def comes_back(self, period: Period) -> None:
+        """Note that usage of a period is about to be stored in the store."""
+
+
+class EarlierItems(EarlierUsage, Protocol):
+    """Usage that earlier releases have stored, each event for itself."""
+
+    def months(self) -> Iterator[UsageMonth]:
+        """Go through the months that are here; one may come again."""
+
+    def remove(self, month: UsageMonth) -> None:
+        """Remove a month's events."""
+
+
+class PackedUsage(UsageStore, Protocol):
+    """The store, for what is moved into it."""
+
+    def adopt(self, month: UsageMonth, events: Iterable[UsageEvent]) -> bool:
+        """Store a month of which nothing is there, as it is, in constant memory.
+
+        Returns
+        -------
+        bool
+            Whether it was stored; False if there is something of it by now, or in the archive, or there are no events.
+        """

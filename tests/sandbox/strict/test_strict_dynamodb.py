@@ -260,6 +260,34 @@ def test_a_batch_of_which_nothing_could_be_written_is_an_error(database: Databas
     assert error(database.put_batch(item("a", "0"), item("b", "0"))) == "ProvisionedThroughputExceededException"
 
 
+def test_each_statement_of_a_batch_is_executed_or_throttled_for_itself(database: Database, limits: Limits) -> None:
+    limits.change("dynamodb.partition_writes", value=2)
+    insert = f"INSERT INTO \"{database.table}\" VALUE {{'pk': ?, 'sk': ?}}"
+    statements = [
+        {"Statement": insert, "Parameters": [{"S": pk}, {"S": str(number)}]} for number, pk in enumerate("aabaa")
+    ]
+    answer = database._call("batch_execute_statement", Statements=statements)
+    codes = [each.get("Error", {}).get("Code") for each in answer["Responses"]]
+    assert codes == [None, None, None, "ThrottlingError", "ThrottlingError"]
+    assert database.call("scan", Select="COUNT")["Count"] == 3
+    assert database.struck() == {"dynamodb.partition_writes": 2}
+
+
+def test_a_statement_costs_as_much_as_the_write_that_it_is(
+    database: Database, limits: Limits, clock: ManualClock
+) -> None:
+    limits.change("dynamodb.partition_writes", value=3)
+    database.put("a", state="x" * 2_000)
+    clock.now += 1
+    update = f'UPDATE "{database.table}" SET "state"=? WHERE "pk"=? AND "sk"=?'
+    statement = {"Statement": update, "Parameters": [{"S": "x" * 10}, {"S": "a"}, {"S": "0"}]}
+    codes = [
+        database._call("batch_execute_statement", Statements=[statement])["Responses"][0].get("Error", {}).get("Code")
+        for _ in range(4)
+    ]
+    assert codes == [None, None, "ThrottlingError", "ThrottlingError"]  # of two units, then of one
+
+
 def test_a_batch_returns_as_unprocessed_what_it_could_not_read(database: Database, limits: Limits) -> None:
     for number in range(3):
         database.put("a", str(number))

@@ -355,3 +355,17 @@ def test_an_insert_by_statement_needs_the_permission_to_insert_and_names_its_key
     other = Request(body=json.dumps({"Statement": 'DELETE FROM "trail"'}).encode())
     with pytest.raises(NotImplementedError, match="does not know which permissions"):
         permissions("dynamodb:ExecuteStatement", "*", other)
+
+
+def test_a_batch_of_statements_needs_what_each_of_them_needs() -> None:
+    said = (
+        "INSERT INTO \"packs\" VALUE {'pk': ?}",
+        'UPDATE "packs" SET "r"=? WHERE "pk"=?',
+        'INSERT INTO "a" VALUE {}',
+    )
+    request = Request(body=json.dumps({"Statements": [{"Statement": each} for each in said]}).encode())
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/"
+    needed = [("PartiQLInsert", "a"), ("PartiQLInsert", "packs"), ("PartiQLUpdate", "packs")]
+    assert permissions("dynamodb:BatchExecuteStatement", "*", request) == [
+        (f"dynamodb:{action}", f"{table}{name}") for action, name in needed
+    ]

@@ -17,6 +17,7 @@ from monthclose.domain.period import Period
 from monthclose.ports import Execution
 from monthclose.settings import LinkSettings
 from monthclose.use_cases.reconciliation.remote_desk import serve
+from tests.archiving import archive
 from tests.fakes import FakeWorkflow
 from tests.world import World
 
@@ -40,6 +41,9 @@ class FakeMachine(FakeWorkflow):
 
     def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
         self.closes.append((name, request))
+        if machine == "arn:archive":
+            [month] = archive(self.world, name, only=Period.parse(request["period"]))
+            self.end = self.end or Execution("SUCCEEDED", {"archived": {"period": str(month.period)}})
         return EXECUTION
 
     def describe(self, execution: str) -> Execution:
@@ -96,6 +100,7 @@ class Command:
             ask=ask,
             collections="arn:collections",
             packs="arn:packs",
+            archive="arn:archive",
         )
 
     def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:

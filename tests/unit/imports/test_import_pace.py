@@ -9,7 +9,7 @@ from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.use_cases.imports.import_pace import ImportPace
 from tests.dropping import GOOD, KEY, SMALL, Drop, of
-from tests.world import OCTOBER, SETTINGS, World
+from tests.world import OCTOBER, SETTINGS, STRIPE, World
 
 
 class Watch:
@@ -112,7 +112,8 @@ def test_the_operator_is_told_once_why_it_takes_longer(world: World, watch: Watc
 
 
 def test_lanes_share_the_bound_and_the_command_has_it_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = replace(SETTINGS, drop=DropSettings(lanes=4, rows_per_second_while_closing=1000))
+    drop = DropSettings(lanes=4, rows_per_second_while_closing=1000)
+    settings = replace(SETTINGS, drop=drop, providers={"stripe": STRIPE})
     monkeypatch.setattr(World, "settings", settings)
     made = World().use_cases
     assert made.usage_importer.pace._per_second == 1000

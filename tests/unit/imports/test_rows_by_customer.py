@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from monthclose.domain.usage import UsageChange, UsageMonth
 from monthclose.use_cases.imports.by_customer import Dealer, parts_of, sorted_rows
 from tests.dropping import HEADER, KEY, LARGE, SMALL, Drop
 from tests.fakes import FakeUsageStore
-from tests.unit.cli.driving import Command
+from tests.unit.cli.driving import Command, FakeMachine
 from tests.unit.cli.test_cli_imports import written
 from tests.world import World
 
@@ -34,15 +35,16 @@ NAMES = ["acme", "globex", "initech", "", "tab\there", "half \ud800", "line\nbre
 def test_every_row_is_read_once_and_each_customers_in_order_from_one_lane(
     cells: list[tuple[str, str]], memory: int, part_bytes: int, lanes: int
 ) -> None:
-    runs, columns = DiskRuns(), ["name", "text"]
-    dealer = Dealer(runs, columns, memory, part_bytes)
-    for number, (name, text) in enumerate(cells):
-        dealer.deal(name, Row(number, {"name": name, "text": text}))
-    dealer.write()
-    read = [
-        [row for part in parts for row in sorted_rows(runs, part, columns)]
-        for parts in parts_of(dealer.lengths, lanes, part_bytes)
-    ]
+    columns = ["name", "text"]
+    with closing(DiskRuns()) as runs:
+        dealer = Dealer(runs, columns, memory, part_bytes)
+        for number, (name, text) in enumerate(cells):
+            dealer.deal(name, Row(number, {"name": name, "text": text}))
+        dealer.write()
+        read = [
+            [row for part in parts for row in sorted_rows(runs, part, columns)]
+            for parts in parts_of(dealer.lengths, lanes, part_bytes)
+        ]
 
     assert sorted((row.number, row.cells["name"], row.cells["text"]) for lane in read for row in lane) == [
         (number, *pair) for number, pair in enumerate(cells)
@@ -51,6 +53,12 @@ def test_every_row_is_read_once_and_each_customers_in_order_from_one_lane(
         theirs = [[row.number for row in lane if row.cells["name"] == name] for lane in read]
         assert sum(map(bool, theirs)) <= 1, "a customer's rows are in one lane"
         assert all(numbers == sorted(numbers) for numbers in theirs)
+
+
+@pytest.fixture
+def monthclose() -> Command:
+    world = World()
+    return Command(world, FakeMachine(world))
 
 
 class Counting(FakeUsageStore):
@@ -90,7 +98,7 @@ def test_a_file_sorted_by_time_stores_each_customers_month_in_one_go(
     assert len(store.changed) == len(CUSTOMERS)
 
 
-SMALL_PARTS = DropSettings(part_kb=10, lanes=3)
+SMALL_PARTS = DropSettings(part_kb=4, lanes=3)
 """The file is split, and a lane has several parts."""
 
 
@@ -106,10 +114,10 @@ def test_rejected_rows_are_in_the_files_order_however_many_there_are(
 
 
 def test_rejected_rows_in_memory_and_on_the_disk_are_handed_on_together() -> None:
-    rows = RowsInOrder()
-    for number in (5, 3, 9, 1):
-        rows.add([number, "no"])
-    assert [cells[0] for cells in rows.all()] == [1, 3, 5, 9]
+    with closing(RowsInOrder()) as rows:
+        for number in (5, 3, 9, 1):
+            rows.add([number, "no"])
+        assert [cells[0] for cells in rows.all()] == [1, 3, 5, 9]
 
 
 def test_a_full_disk_is_reported_with_what_to_do_and_nothing_is_imported(
@@ -175,6 +183,7 @@ def as_before(world: World, run: str, lane: int) -> None:
     split = json.loads(objects[key])
     del split["runs"], split["part_bytes"]
     objects[key] = json.dumps(split).encode()
+    del objects[f"parts/{run}/runs/00000.rows"]
     for number in range(2):
-        content = objects.pop(f"parts/{run}/runs/{number:05}.rows.jsonl")
-        objects[f"parts/{run}/lane-{lane:03}/{number:05}.rows.jsonl"] = content.partition(b"\t")[2]
+        row = [number + 1, ["acme", "droplet", str(number + 1), "2026-10-02"], [], ""]
+        objects[f"parts/{run}/lane-{lane:03}/{number:05}.rows.jsonl"] = json.dumps(row).encode()

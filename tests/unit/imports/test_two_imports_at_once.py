@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
 
@@ -96,6 +97,54 @@ def test_a_correction_of_what_an_old_answer_does_not_have_is_looked_up_again() -
     assert store.consistent[-1], "the second time it is asked for what is stored now"
 
 
+def test_what_has_replaced_an_event_is_looked_up_as_it_is_now() -> None:
+    """An older answer than the first one would lack it, and it would be stored again."""
+    store = Shared()
+    world = world_on(store)
+    load(world, {"quantity": "10"})
+    load(world, {"quantity": "4"})
+    store.consistent.clear()
+    load(world, {"quantity": "3"})
+    assert store.consistent == [False, True, True]
+    assert quantities(world) == {"usage.csv#1~2": "3"}
+
+
+class Lagging(FakeUsageStore):
+    """Answers as things were when somebody last said so, unless it must be consistent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = FakeUsageStore()
+
+    def remember(self) -> None:
+        self.answers._events = deepcopy(self._events)
+        self.answers._versions = deepcopy(self._versions)
+
+    def look_up(
+        self, wanted: Mapping[UsageMonth, Collection[str]], *, consistent: bool = False
+    ) -> dict[UsageMonth, StoredUsage]:
+        store = super() if consistent else self.answers
+        return store.look_up(wanted, consistent=consistent)
+
+
+def test_a_file_that_says_again_what_it_said_first_counts_even_if_an_old_answer_has_only_that() -> None:
+    store = Lagging()
+    world = world_on(store)
+    load(world, {"quantity": "10"})
+    store.remember()
+    load(world, {"quantity": "4"})
+    load(world, {"quantity": "10"})
+    assert quantities(world) == {"usage.csv#1~2": "10"}
+
+
+def test_a_row_is_not_rejected_because_an_old_answer_lacks_what_it_replaces() -> None:
+    store = Lagging()
+    world = world_on(store)
+    load(world, event("e1", "10"))
+    assert load(world, event("e2", "4", replaces="e1")) == []
+    assert quantities(world) == {"e2": "4"}
+
+
 def test_what_is_stored_already_is_looked_up_once() -> None:
     store = Shared()
     world = world_on(store)
@@ -159,12 +208,13 @@ def test_results_come_in_order_and_what_touches_the_same_customer_is_done_one_af
 
 
 def test_nothing_is_still_running_when_a_chunk_fails() -> None:
-    ended, may_end = list[str](), threading.Event()
+    ended, begun, may_end = list[str](), threading.Event(), threading.Event()
 
     def failing() -> str:
         raise TryLaterError("throttled")
 
     def slow() -> str:
+        begun.set()
         may_end.wait(10)
         ended.append("slow")
         return "slow"
@@ -172,6 +222,7 @@ def test_nothing_is_still_running_when_a_chunk_fails() -> None:
     def jobs() -> Iterable[tuple[set[str], Callable[[], str]]]:
         yield {"a"}, failing
         yield {"b"}, slow
+        begun.wait(10)
         may_end.set()
         yield {"a"}, slow
 

@@ -54,16 +54,16 @@ class Forgetful(FakeInbox):
 
 
 @pytest.mark.long
-def test_splitting_needs_the_memory_of_one_part_for_each_lane_however_short_the_rows_are() -> None:
-    lanes, part, mapping = 8, 1 << 16, ColumnMapping({"customer_id": "customer_id", "quantity": "quantity"}, {})
+def test_splitting_needs_the_memory_that_it_is_given_however_short_the_rows_are() -> None:
+    memory, mapping = 1 << 18, ColumnMapping({"customer_id": "customer_id", "quantity": "quantity"}, {})
     rows = (Row(number, {"customer_id": f"c{number % 997}", "quantity": "1"}) for number in range(50_000))
-    splitter = Splitter(Forgetful(), lanes, part)
+    splitter = Splitter(Forgetful(), 8, 1 << 16, memory)
     tracemalloc.start()
     split = splitter.split(DroppedFile("a.csv", "1"), rows, list(mapping.columns), mapping, 400, lambda: False)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(split.runs) > 3, "all of them were in memory at the same time"
-    assert most < 1.5 * lanes * part
+    assert most < 2 * memory
 
 
 def test_a_file_too_large_for_the_time_limit_is_reported_and_none_of_it_is_stored(drop: Drop) -> None:

@@ -18,8 +18,8 @@ _TYPES = {Kind.MINOR: "BIGINT", Kind.COUNT: "BIGINT", Kind.DATE: "DATE", Kind.TI
 """Decimals stay text: prices have more places than a float keeps, and no fixed number of them."""
 _MEMORY = "512MB"
 _READ_AT_ONCE = 4 * 2**20
-_LONGEST_ROW = 16 * 2**20
-_OPTIONS: Mapping[str, str | bool | int | float | list[str]] = {
+LONGEST_ROW = 16 * 2**20
+OPTIONS: Mapping[str, str | bool | int | float | list[str]] = {
     "memory_limit": _MEMORY,
     "threads": 1,
     "autoinstall_known_extensions": False,
@@ -56,10 +56,10 @@ def _convert(columns: Sequence[Column], source: Path, target: Path) -> None:
     query = (
         f"COPY (SELECT * FROM read_csv('{source}', columns={typed}, header=false, auto_detect=false, delim=',', "  # noqa: S608 - paths are ours, and columns' names are in the code
         f"quote='\"', escape='\"', new_line='\\n', nullstr='', allow_quoted_nulls=false, "
-        f"max_line_size={_LONGEST_ROW}, parallel=false)) "
+        f"max_line_size={LONGEST_ROW}, parallel=false)) "
         f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
     )
-    options = {**_OPTIONS, "temp_directory": str(source.parent)}
+    options = {**OPTIONS, "temp_directory": str(source.parent)}
     with duckdb.connect(config=options) as connection:
         connection.execute(query)
 
@@ -68,7 +68,7 @@ def _read(name: str, path: Path) -> Sheet:
     # Some writers do not say that their texts are texts.
     source = "read_parquet(?, binary_as_string=true)"
     try:
-        connection = duckdb.connect(config={**_OPTIONS, "temp_directory": str(path.parent)})
+        connection = duckdb.connect(config={**OPTIONS, "temp_directory": str(path.parent)})
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()  # noqa: S608 - ours
         result = connection.execute(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {source}", [str(path)])  # noqa: S608
     except duckdb.Error as error:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.imports.intake import OTHERS, Tally, add_named
+from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, Terms
 from monthclose.domain.pricing.book.cell import in_words, names_of
-from monthclose.domain.pricing.book.price import ALWAYS
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks, TaxTables
@@ -29,16 +29,17 @@ class _Prices(NamedTuple):
     Parameters
     ----------
     for_all : bool
-        Whether one of them is for all usage at any time.
+        Whether one of them is for all usage of the month.
     """
 
     prices: tuple[Price, ...]
     for_all: bool
 
     @classmethod
-    def of(cls, prices: Iterable[Price]) -> "_Prices":
-        found = tuple(prices)
-        return cls(found, any(price.valid == ALWAYS and not price.cell.where for price in found))
+    def of(cls, prices: Iterable[Price], period: Period) -> "_Prices":
+        found, start, end = tuple(prices), period.start, period.end
+        whole = (price for price in found if price.valid.start <= start and price.valid.end >= end)
+        return cls(found, any(not price.cell.where for price in whole))
 
 
 class BillableCheck:
@@ -64,7 +65,8 @@ class BillableCheck:
         if not found:
             if len(self._prices) >= _MOST_CACHED:
                 self._prices.clear()
-            found = self._prices[key] = _Prices.of(Terms(self._book, own, currency, event.period).prices(event.sku))
+            terms = Terms(self._book, own, currency, event.period)
+            found = self._prices[key] = _Prices.of(terms.prices(event.sku), event.period)
         if found.for_all:
             return ""
         holding = [price for price in found.prices if price.valid.holds_at(event.time)]

@@ -1,6 +1,7 @@
 """Check a file's rows before any of them is imported, and hand them on in chunks."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import NUMBERS, ColumnMapping
@@ -35,33 +36,41 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def customer_chunks(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[list[Row]]:
+class CustomerRows(NamedTuple):
+    """Rows of some customers."""
+
+    customers: set[str]
+    rows: list[Row]
+
+
+def customer_chunks(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[CustomerRows]:
     """Hand rows on in such lists, none of which ends among a customer's rows unless they fill one by themselves."""
-    chunk, characters = list[Row](), 0
-    for group in _of_a_customer(rows, mapping):
+    chunk, characters = CustomerRows(set(), []), 0
+    for customer_id, group in _groups(rows, mapping):
         size = sum(row.size for row in group)
-        if chunk and (len(chunk) + len(group) > _CHUNK or characters + size > _CHUNK_CHARACTERS):
+        if chunk.rows and (len(chunk.rows) + len(group) > _CHUNK or characters + size > _CHUNK_CHARACTERS):
             yield chunk
-            chunk, characters = [], 0
-        chunk += group
+            chunk, characters = CustomerRows(set(), []), 0
+        chunk.customers.add(customer_id)
+        chunk.rows.extend(group)
         characters += size
-    if chunk:
+    if chunk.rows:
         yield chunk
 
 
-def _of_a_customer(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[list[Row]]:
-    customer_of, before = mapping.customer_of, None
+def _groups(rows: Iterable[Row], mapping: ColumnMapping) -> Iterator[tuple[str, list[Row]]]:
+    customer_of, customer = mapping.customer_of, ""
     group, characters = list[Row](), 0
     for row in rows:
         customer_id = customer_of(row.cells)
-        if group and (customer_id != before or len(group) >= _CHUNK or characters > _CHUNK_CHARACTERS):
-            yield group
+        if group and (customer_id != customer or len(group) >= _CHUNK or characters > _CHUNK_CHARACTERS):
+            yield customer, group
             group, characters = [], 0
         group.append(row)
         characters += row.size
-        before = customer_id
+        customer = customer_id
     if group:
-        yield group
+        yield customer, group
 
 
 def kept(rows: Iterable[Row], mapping: ColumnMapping, tally: Tally) -> Iterator[Row]:

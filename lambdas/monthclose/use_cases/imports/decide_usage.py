@@ -44,6 +44,15 @@ class DecidedMonth:
     seen: str
 
     @property
+    def may_change(self) -> bool:
+        """Whether a newer look may lead to something else where nothing is to be stored.
+
+        What is stored stays, so a row with an id of its own that was found there is done with. A row by its position
+        may have been corrected since, and an event that is to be replaced may have come.
+        """
+        return any(self.reasons) or any(row.id_from_position for row in self.rows)
+
+    @property
     def change(self) -> UsageChange | None:
         """What is to be stored, if anything is."""
         added, replaced = self.acceptance.added, self.acceptance.replaced
@@ -57,11 +66,16 @@ class UsageDecider:
     usage: UsageStore
     clock: Clock
 
-    def decide(self, rows: Mapping[UsageMonth, Sequence[UsageRow]]) -> list[DecidedMonth]:
+    def decide(self, rows: Mapping[UsageMonth, Sequence[UsageRow]], now: datetime) -> list[DecidedMonth]:
         """Decide on rows, each month's in order, and store what is new.
 
-        A first look at what is stored may be a moment old. The store refuses a change that was decided on such a look,
-        and a rejection changes nothing that it could refuse: both months are looked up again, as they are now.
+        A first look at what is stored may be a moment old. The store refuses a change that was decided on such a look;
+        where nothing is to be stored there is nothing to refuse. Such months are looked up again, as they are then.
+
+        Parameters
+        ----------
+        now : datetime
+            When the rows are received.
 
         Raises
         ------
@@ -72,27 +86,29 @@ class UsageDecider:
         """
         settled, left = list[DecidedMonth](), rows
         for attempt in range(_MOST_TRIES):
-            decided = self._decided(left, consistent=attempt > 0)
+            decided = self._decided(left, self.clock() if attempt else now, consistent=attempt > 0)
             changes = {each.month: change for each in decided if (change := each.change)}
             again = set(self.usage.store(changes.values())) if changes else set()
             if attempt == 0:
-                again |= {each.month for each in decided if each.month not in changes and any(each.reasons)}
+                again |= {each.month for each in decided if each.month not in changes and each.may_change}
             settled += [each for each in decided if each.month not in again]
             left = {month: left[month] for month in left if month in again}
             if not left:
                 return settled
         raise ConflictError(f"{len(left)} months of usage are being written by somebody else")
 
-    def _decided(self, rows: Mapping[UsageMonth, Sequence[UsageRow]], *, consistent: bool) -> list[DecidedMonth]:
+    def _decided(
+        self, rows: Mapping[UsageMonth, Sequence[UsageRow]], now: datetime, *, consistent: bool
+    ) -> list[DecidedMonth]:
         """Decide on rows, until what is to be stored has been looked up."""
         asked = {month: ids_of(row.event for row in some) for month, some in rows.items()}
         found = self._look_up(asked, consistent=consistent)
-        decided = {month: _decided_on(month, rows[month], stored, self.clock()) for month, stored in found.items()}
+        decided = {month: _decided_on(month, rows[month], stored, now) for month, stored in found.items()}
         while named := {m: ids for m, each in decided.items() if (ids := each.acceptance.not_among(asked[m]))}:
             asked |= {month: asked[month] | ids for month, ids in named.items()}
-            for month, stored in self._look_up(named, consistent=consistent).items():
+            for month, stored in self._look_up(named, consistent=True).items():
                 found[month] = _both(found[month], stored)
-                decided[month] = _decided_on(month, rows[month], found[month], self.clock())
+                decided[month] = _decided_on(month, rows[month], found[month], now)
         return list(decided.values())
 
     def _look_up(self, ids: Mapping[UsageMonth, set[str]], *, consistent: bool) -> dict[UsageMonth, StoredUsage]:
@@ -100,16 +116,16 @@ class UsageDecider:
         asked = dict(ids)
         found = dict(self.usage.look_up(ids, consistent=consistent))
         while later := {m: more for m, each in found.items() if (more := successors_of(each.events) - asked[m])}:
-            for month, stored in self.usage.look_up(later, consistent=consistent).items():
+            for month, stored in self.usage.look_up(later, consistent=True).items():
                 found[month] = _both(found[month], stored)
                 asked[month] = asked[month] | later[month]  # one may be missing: an import broke off
         return found
 
 
 def _both(first: StoredUsage, later: StoredUsage) -> StoredUsage:
-    """Put two answers about a month together. The version is the first one's: the store refuses what rests on both.
+    """Put two answers about a month together, the later one as of now.
 
-    That is, if anything was added to the month in between.
+    The version is the first one's: if anything was added in between, the store refuses what rests on both.
     """
     return StoredUsage({**first.events, **later.events}, first.version)
 

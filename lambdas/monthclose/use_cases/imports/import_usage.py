@@ -1,12 +1,12 @@
 """Import usage: store the events of known customers, and note which of them came late."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from monthclose.domain.billing_window import PeriodFinder
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
@@ -33,7 +33,7 @@ from monthclose.ports import (
     UsageStore,
 )
 from monthclose.use_cases.imports.check_billable import BillableCheck
-from monthclose.use_cases.imports.check_rows import customer_chunks, kept
+from monthclose.use_cases.imports.check_rows import CustomerRows, customer_chunks, kept
 from monthclose.use_cases.imports.decide_usage import DecidedMonth, UsageDecider, UsageRow
 from monthclose.use_cases.imports.import_pace import ImportPace
 from monthclose.use_cases.imports.in_order import in_order
@@ -66,7 +66,6 @@ class _Chunk:
     rows: Sequence[UsageRow]
     faults: Sequence[tuple[Row, str]]
     currencies: Mapping[int, str]
-    customers: Set[str]
 
 
 class _Taken(NamedTuple):
@@ -105,7 +104,7 @@ class UsageImporter:
 
     def on_trial(self) -> "UsageImporter":
         """Make an importer that says what an import would do, and stores nothing."""
-        return replace(self, usage=TrialUsage(self.usage), trial=True)
+        return replace(self, usage=cast(UsageStore, TrialUsage(self.usage)), trial=True)
 
     def load(
         self,
@@ -131,25 +130,15 @@ class UsageImporter:
         time_is_up : callable
             Whether it must not wait any longer for the sake of a close that runs.
         """
-        tally = Tally()
-        loading = _Loading(self, mapping, source)
-        chunks = customer_chunks(kept(rows, mapping, tally), mapping)
-        read = map(loading.read, chunks if self.trial else self._paced(chunks, time_is_up))
-        jobs = ((chunk.customers, partial(loading.take, chunk)) for chunk in read)
-        for taken in in_order(self.executor(), 1 if self.trial else AT_ONCE, jobs):
-            tally.add(taken.tally)
-            for row, reason in taken.rejected:
-                reject(row, reason)
-        return tally
+        return self.of_file(mapping, source).load(rows, reject, time_is_up)
 
-    def _paced(self, chunks: Iterable[list[Row]], time_is_up: TimeIsUp) -> Iterator[list[Row]]:
-        for chunk in chunks:
-            self.pace.wait(len(chunk), time_is_up)
-            yield chunk
+    def of_file(self, mapping: ColumnMapping, source: str) -> "FileImport":
+        """Begin the import of a file that comes in parts; see `load`."""
+        return FileImport(self, mapping, source)
 
 
-class _Loading:
-    """The import of one file."""
+class FileImport:
+    """The import of one file: what it has found out about customers and prices serves all of its parts."""
 
     def __init__(self, importer: UsageImporter, mapping: ColumnMapping, source: str) -> None:
         self._importer, self._mapping, self._source = importer, mapping, source
@@ -158,9 +147,25 @@ class _Loading:
         self._decider = UsageDecider(importer.usage, importer.clock)
         self._late = LateUsage(importer.closes, importer.books, importer.clock, importer.calendar, importer.trial)
 
-    def read(self, rows: Sequence[Row]) -> _Chunk:
-        """Read a chunk's rows."""
-        now, mapping = self._importer.clock(), self._mapping
+    def load(self, rows: Iterable[Row], reject: Reject, time_is_up: TimeIsUp = lambda: False) -> Tally:
+        """Import rows; see `UsageImporter.load`."""
+        tally, importer = Tally(), self._importer
+        chunks = customer_chunks(kept(rows, self._mapping, tally), self._mapping)
+        paced = chunks if importer.trial else self._paced(chunks, time_is_up)
+        jobs = ((chunk.customers, partial(self._take, chunk.rows)) for chunk in paced)
+        for taken in in_order(importer.executor(), 1 if importer.trial else AT_ONCE, jobs):
+            tally.add(taken.tally)
+            for row, reason in taken.rejected:
+                reject(row, reason)
+        return tally
+
+    def _paced(self, chunks: Iterable[CustomerRows], time_is_up: TimeIsUp) -> Iterator[CustomerRows]:
+        for chunk in chunks:
+            self._importer.pace.wait(len(chunk.rows), time_is_up)
+            yield chunk
+
+    def _read(self, rows: Sequence[Row], now: datetime) -> _Chunk:
+        mapping = self._mapping
         span = Span(now - self._importer.horizon, now + _CLOCK_SKEW)
         read, faults, currencies = list[UsageRow](), list[tuple[Row, str]](), dict[int, str]()
         for row in rows:
@@ -172,11 +177,13 @@ class _Loading:
             read.append(UsageRow(row, event, event.event_id == place))
             if event.unit_price is not None and (currency := mapping.currency_of(row.cells)):
                 currencies[row.number] = currency
-        return _Chunk(read, faults, currencies, {each.event.customer_id for each in read})
+        return _Chunk(read, faults, currencies)
 
-    def take(self, chunk: _Chunk) -> _Taken:
-        """Store what is new of a chunk; several threads do so at once, each a chunk of other customers."""
-        known = self._customers.find(set(chunk.customers))
+    def _take(self, rows: Sequence[Row]) -> _Taken:
+        """Read some rows, and store what is new; several threads do so at once, each the rows of other customers."""
+        now = self._importer.clock()
+        chunk = self._read(rows, now)
+        known = self._customers.find({each.event.customer_id for each in chunk.rows})
         rejected, months = list(chunk.faults), defaultdict[tuple[str, int, int], list[UsageRow]](list)
         for each in chunk.rows:
             customer = known.get(each.event.customer_id)
@@ -186,7 +193,7 @@ class _Loading:
                 months[each.event.customer_id, time.year, time.month].append(each)
             else:
                 rejected.append((each.row, OTHER_CURRENCY if customer else UNKNOWN_CUSTOMER))
-        decided = self._decider.decide({rows[0].event.key.month: rows for rows in months.values()})
+        decided = self._decider.decide({some[0].event.key.month: some for some in months.values()}, now)
         tally = self._tally(decided, known, rejected)
         tally.late.update(self._late.note(decided, known))
         rejected.sort(key=lambda found: found[0].number)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from monthclose.domain.accounts.cycles import period_on
+from monthclose.domain.accounts.cycles import Cycles, period_on
 from monthclose.domain.accounts.group import payer_for
 from monthclose.domain.billing_window import PeriodFinder
-from monthclose.domain.calendar import IN_UTC, BillingCalendar
+from monthclose.domain.calendar import IN_UTC, BillingCalendar, Zones
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.ports import Billed, Books, Clock, Closes
@@ -53,7 +53,8 @@ class LateUsage:
         were already stored are noted again, because an import may have broken off between writing and noting. Nothing
         is billed twice.
         """
-        with_finder = [(month, self._finder(known[month.month.customer_id])) for month in decided]
+        finders = _Finders(self.calendar)
+        with_finder = [(month, finders.of(known[month.month.customer_id])) for month in decided]
         periods = {period for month, finder in with_finder for period in _periods_of(month, finder)}
         since = {period: close.opened_at - _LONGEST_CHUNK for period in periods if (close := self.closes.get(period))}
         if not since:
@@ -69,9 +70,6 @@ class LateUsage:
             retry_conflicts(partial(self._note, customer_id, period))
         return Counter(str(each.period) for each in late if each.came)
 
-    def _finder(self, customer: Billed) -> PeriodFinder:
-        return PeriodFinder(customer.billing_cycles, self.calendar, customer.billing_zones)
-
     def _note(self, customer_id: str, period: Period) -> None:
         if self.trial:
             return
@@ -85,6 +83,21 @@ class LateUsage:
             periods = {str(period_on(customer.billing_cycles, day)) for day in days} or {str(period)}
             noted = {**customer.late_usage, **dict.fromkeys(periods, self.clock().isoformat())}
             self.books.commit(replace(customer, late_usage=noted))
+
+
+class _Finders:
+    """Finds periods: most customers have the same billing days and time zones, and share a finder."""
+
+    def __init__(self, calendar: BillingCalendar) -> None:
+        self._calendar = calendar
+        self._made: dict[tuple[Cycles, Zones], PeriodFinder] = {}
+
+    def of(self, customer: Billed) -> PeriodFinder:
+        key = (customer.billing_cycles, customer.billing_zones)
+        found = self._made.get(key)
+        if not found:
+            found = self._made[key] = PeriodFinder(key[0], self._calendar, key[1])
+        return found
 
 
 def _periods_of(month: DecidedMonth, finder: PeriodFinder) -> set[Period]:

@@ -9,7 +9,7 @@ from monthclose.domain.imports.intake import Row
 from monthclose.ports import Inbox, TimeIsUp
 from monthclose.use_cases.imports.dropped_file import tally_content
 from monthclose.use_cases.imports.import_lock import ImportLock
-from monthclose.use_cases.imports.import_usage import UsageImporter
+from monthclose.use_cases.imports.import_usage import FileImport, UsageImporter
 from monthclose.use_cases.imports.rejected_rows import rejected
 from monthclose.use_cases.imports.split_usage import Split, lane_parts, part_key, split_key
 
@@ -32,7 +32,7 @@ class LaneLoader:
         """
         split = Split.read(self.inbox.get(split_key(run)))
         importer = replace(self.importer, horizon=timedelta(days=split.horizon_days))
-        importer = importer.on_trial() if split.check else importer
+        file = (importer.on_trial() if split.check else importer).of_file(split.layout, split.name)
         for part, rows in enumerate(lane_parts(self.inbox, split, lane)):
             if part < first:
                 continue
@@ -40,18 +40,18 @@ class LaneLoader:
                 return part
             self.lock.require(split.file, execution)
             if not self.inbox.has(part_key(run, lane, part, "tally.json")):
-                self._load_part(split, importer, lane, part, rows(), time_is_up)
+                self._load_part(split, file, lane, part, rows(), time_is_up)
         return -1
 
     def _load_part(
-        self, split: Split, importer: UsageImporter, lane: int, part: int, rows: Iterator[Row], time_is_up: TimeIsUp
+        self, split: Split, file: FileImport, lane: int, part: int, rows: Iterator[Row], time_is_up: TimeIsUp
     ) -> None:
         run, lines = split.file.run, list[tuple[int, str]]()
 
         def reject(row: Row, reason: str) -> None:
             lines.append((row.number, json.dumps(rejected(row, reason, split.columns))))
 
-        tally = importer.load(rows, split.layout, split.name, reject, time_is_up)
+        tally = file.load(rows, reject, time_is_up)
         if lines:
             content = "\n".join(line for _, line in sorted(lines)).encode()  # in the file's order
             self.inbox.put(part_key(run, lane, part, "rejects.jsonl"), content, "application/jsonl")

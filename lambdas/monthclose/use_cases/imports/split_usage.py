@@ -100,7 +100,7 @@ class SplitFile:
         return self.inbox.get_slice(self._key(part.run), part.offset, part.length)
 
     def _key(self, number: int) -> str:
-        return f"{PARTS_PREFIX}{self.run}/runs/{number:05}.rows.jsonl"
+        return f"{PARTS_PREFIX}{self.run}/runs/{number:05}.rows"
 
 
 def lane_parts(inbox: Inbox, split: Split, lane: int) -> Iterator[Callable[[], Iterator[Row]]]:
@@ -120,17 +120,20 @@ def _rows_of_object(inbox: Inbox, key: str, columns: Sequence[str]) -> Iterator[
 
 @dataclass(frozen=True, slots=True)
 class Splitter:
-    """Splits files, with one part per lane in memory. The same version gives the same objects, so it may run twice.
+    """Splits files, in constant memory. The same version gives the same objects, so it may run twice.
 
     Parameters
     ----------
     part_bytes : int
         Approximate size of a part.
+    memory : int
+        Bytes of rows that are in memory.
     """
 
     inbox: Inbox
     lanes: int
     part_bytes: int
+    memory: int = 128 << 20
 
     def split(
         self,
@@ -150,8 +153,8 @@ class Splitter:
         UserMistakeError
             The file is cut off, or too large to be split in time. Nothing was imported.
         """
-        names, memory = tuple(columns), self.lanes * self.part_bytes
-        dealer = Dealer(SplitFile(self.inbox, file.run), names, memory, self.part_bytes)
+        names = tuple(columns)
+        dealer = Dealer(SplitFile(self.inbox, file.run), names, self.memory, self.part_bytes)
         for count, row in enumerate(rows, 1):
             dealer.deal(layout.customer_of(row.cells), row)
             if count % _ROWS_BETWEEN_CHECKS == 0 and time_is_up():

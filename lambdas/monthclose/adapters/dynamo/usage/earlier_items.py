@@ -5,16 +5,24 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import batched
 
+from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import UsageItem
 from monthclose.adapters.dynamo.usage.packs import partition
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent, UsageMonth
 
+_ITEMS_AT_ONCE = 2_000
+"""Items that are removed together."""
+
 
 class UsageItems:
-    """`EarlierUsage` in the table of an item for each event."""
+    """`EarlierItems` in the table of an item for each event."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
 
     def may_have(self, period: Period) -> bool:  # noqa: ARG002 - the table's keys don't tell
         """Whether the table has anything at all; asked once."""
@@ -25,11 +33,31 @@ class UsageItems:
         with translated():
             return next(iter(UsageItem.scan(limit=1)), None) is not None
 
+    def comes_back(self, period: Period) -> None:
+        """Nothing is to be noted: usage doesn't come here again."""
+
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a month; PynamoDB holds one page (1 MB) at a time."""
         with translated():
             for item in UsageItem.query(partition(UsageMonth(customer_id, period)), consistent_read=True):
                 yield _event(item, customer_id)
+
+    def months(self) -> Iterator[UsageMonth]:
+        """Scan the keys: those of a month are beside each other."""
+        last = ""
+        with translated():
+            for item in UsageItem.scan(attributes_to_get=["pk"]):
+                if item.pk != last:
+                    period, _, customer_id = item.pk.partition("#")
+                    yield UsageMonth(customer_id, Period.parse(period))
+                last = item.pk
+
+    def remove(self, month: UsageMonth) -> None:
+        """Delete in batches, several at a time."""
+        with translated():
+            items = UsageItem.query(partition(month), consistent_read=True, attributes_to_get=["pk", "event_id"])
+            for some in batched(items, _ITEMS_AT_ONCE, strict=False):
+                self._batches.remove(UsageItem, [(item.pk, item.event_id) for item in some])
 
 
 def _event(item: UsageItem, customer_id: str) -> UsageEvent:

@@ -72,7 +72,7 @@ class PackMover:
             end = item_of(month, state.generation, tail.number + 1, EventPack(b"", 0), revision=1, full=False)
             end.expiration = expiration
             writes.append(PackWrite(end, 0))
-        if not self._writer.together(writes):
+        if not (self._writer.together(writes) if len(writes) > 1 else self._writer.alone(writes[0])):
             return False
         self._expire_rest(state, expiration)
         return True

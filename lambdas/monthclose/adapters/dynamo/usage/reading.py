@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import batched
+from typing import NamedTuple
 
 from pynamodb.expressions.condition import Condition
 
@@ -46,6 +47,21 @@ class Reading:
         for event in unpacked(self.state.month.customer_id, body):
             if event.event_id in wanted:
                 self.found[event.event_id], self.places[event.event_id] = event, number
+
+
+class Bodies(NamedTuple):
+    """The bodies of a month's packs.
+
+    Parameters
+    ----------
+    stream : iterator of bytes or None
+        None: there are none.
+    gone : bool
+        Whether there were some, and the month is in the archive now.
+    """
+
+    stream: Iterator[bytes] | None
+    gone: bool = False
 
 
 class PackReader:
@@ -107,17 +123,19 @@ class PackReader:
         keys = {(partition(state.month), sort_key(state.generation, number)): number for number in numbers}
         return {keys[item.pk, item.number]: item for item in self._batches.read(UsagePackItem, keys, consistent=True)}
 
-    def bodies(self, month: UsageMonth) -> Iterator[bytes] | None:
-        """Stream the bodies of a month's packs; PynamoDB holds one page (1 MB) at a time. None if there are none."""
+    def bodies(self, month: UsageMonth) -> Bodies:
+        """Stream the bodies of a month's packs; PynamoDB holds one page (1 MB) at a time."""
         with translated():
             items = UsagePackItem.query(partition(month), _from("", 1), consistent_read=True)
             head = next(items, None)
-        if head is None or head.number != HEAD or head.expiration is not None:
-            return None
+        if head is None or head.number != HEAD:
+            return Bodies(None)
+        if head.expiration is not None:
+            return Bodies(None, gone=True)
         if not head.full:
-            return iter((head.body,))
+            return Bodies(iter((head.body,)))
         rest = self._after(_state(month, head), 1, consistent=True) if head.generation else _in_order(items, "", 2)
-        return _bodies(head, rest)
+        return Bodies(item.body for item in _all(head, rest))
 
     def lasting(self, state: MonthState) -> Iterator[tuple[str, str]]:
         """Find the keys of a month's packs behind the first that do not expire."""
@@ -164,10 +182,6 @@ def _in_order(items: Iterable[UsagePackItem], generation: str, number: int) -> I
 def _all(head: UsagePackItem, rest: Iterable[UsagePackItem]) -> Iterator[UsagePackItem]:
     yield head
     yield from rest
-
-
-def _bodies(head: UsagePackItem, rest: Iterable[UsagePackItem]) -> Iterator[bytes]:
-    return (item.body for item in _all(head, rest))
 
 
 def _from(generation: str, first: int) -> Condition:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import batched
 
@@ -11,24 +11,39 @@ from pynamodb.connection import Connection
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.changes import PlannedChange, halves, planned
+from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
 from monthclose.adapters.dynamo.usage.moving import PackMover
 from monthclose.adapters.dynamo.usage.packs import EARLIER, NOTHING, MonthState
 from monthclose.adapters.dynamo.usage.reading import PackReader, Reading
 from monthclose.adapters.dynamo.usage.remembered import RememberedStates
 from monthclose.adapters.dynamo.usage.writing import PackWriter
 from monthclose.domain.period import Period
-from monthclose.domain.usage import EventKey, StoredUsage, UsageChange, UsageEvent, UsageMonth
+from monthclose.domain.usage import StoredUsage, UsageChange, UsageEvent, UsageMonth
 from monthclose.domain.usage_pack import unpacked
 from monthclose.errors import TryLaterError, UserMistakeError
 from monthclose.ports.usage import EarlierUsage
 
-_EVENTS_AT_ONCE = 2_000
+_MONTHS_AT_ONCE = 100
 _AT_ONCE = 8
 """Months that are looked up in earlier stores at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class PackedMonth:
+    """`PackedMonth` in DynamoDB; a large month is read when its events are asked for."""
+
+    month: UsageMonth
+    seen: str
+    bodies: Iterator[bytes]
+
+    def events(self) -> Iterator[UsageEvent]:
+        """Stream them, a pack at a time."""
+        for body in self.bodies:
+            yield from unpacked(self.month.customer_id, body)
+
+
 class DynamoUsageStore:
-    """`UsageStore` in DynamoDB, and `ExpiringUsage`.
+    """`UsageStore` and `LeavingUsage` in DynamoDB.
 
     Parameters
     ----------
@@ -55,12 +70,12 @@ class DynamoUsageStore:
         """
         month = UsageMonth(customer_id, period)
         bodies = self._reader.bodies(month)
-        if bodies is not None:
-            for body in bodies:
+        if bodies.stream is not None:
+            for body in bodies.stream:
                 yield from unpacked(customer_id, body)
             return
-        yield from self._earlier_events(month)
-        if self._may_be_earlier(month) and self._reader.bodies(month) is not None:
+        yield from self._earlier_events(month, surely=bodies.gone)
+        if self._may_be_earlier(month) and self._reader.bodies(month).stream is not None:
             raise TryLaterError("the usage was moved while it was read")
 
     def look_up(
@@ -69,7 +84,9 @@ class DynamoUsageStore:
         """Read the months' first packs together, and look further only where there are others."""
         readings = self._read(wanted, consistent=consistent)
         absent = {month: wanted[month] for month, each in readings.items() if not each.state.tail}
-        earlier = self._look_up_earlier({month: absent[month] for month in absent if self._may_be_earlier(month)})
+        gone = {month for month in absent if readings[month].state.head_revision}
+        asked = {month: names for month, names in absent.items() if month in gone or self._may_be_earlier(month)}
+        earlier = self._look_up_earlier(asked)
         if consistent and earlier:  # some may have been moved, and removed there, in the meantime
             again = self._read({month: wanted[month] for month in earlier}, consistent=True)
             readings |= {month: each for month, each in again.items() if each.state.tail}
@@ -93,25 +110,6 @@ class DynamoUsageStore:
         for month in lost:
             self._remembered.forget(month)
         return lost
-
-    def put(self, events: Iterable[UsageEvent]) -> None:
-        """Store events whatever is there; a month that somebody else changes meanwhile is stored again."""
-        for group in batched(events, _EVENTS_AT_ONCE, strict=False):
-            left = dict[UsageMonth, dict[str, UsageEvent]]()
-            for event in group:
-                left.setdefault(event.key.month, {})[event.event_id] = event
-            while left:
-                found = self.look_up({month: list(named) for month, named in left.items()}, consistent=True)
-                lost = self.store(_put(month, named, found[month]) for month, named in left.items())
-                left = {month: left[month] for month in lost}
-
-    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
-        """Look events up by their keys."""
-        wanted = dict[UsageMonth, set[str]]()
-        for key in keys:
-            wanted.setdefault(key.month, set()).add(key.event_id)
-        found = self.look_up(wanted, consistent=True)
-        return {event.key: event for each in found.values() for event in each.events.values()}
 
     def _store_together(self, change: UsageChange, plan: PlannedChange) -> MonthState | None:
         """Store a change in a transaction, or in several if it is too large for one; None if somebody was faster.
@@ -137,11 +135,13 @@ class DynamoUsageStore:
         """Plan changes; those of months that aren't any more as they were seen have no plan."""
         plans, seen = dict[UsageMonth, PlannedChange](), dict[UsageMonth, str]()
         for change in changes:
+            for store in self._earlier if change.seen in (NOTHING, EARLIER) else ():
+                store.comes_back(change.month.period)
             state = self._remembered.get(change.month)
             if state and state.version == change.seen and not change.replaced:
                 plans[change.month] = planned(state, change.added, (), {})
             elif change.seen == EARLIER:
-                moved = self._mover.adopt(change.month, self._earlier_events(change.month))
+                moved = self._mover.adopt(change.month, self._earlier_events(change.month, surely=True))
                 seen |= {change.month: moved.version} if moved else {}
             else:
                 seen[change.month] = change.seen
@@ -170,10 +170,16 @@ class DynamoUsageStore:
             self._remembered.put(reading.state)
         return found
 
-    def _earlier_events(self, month: UsageMonth) -> Iterator[UsageEvent]:
-        """Stream a month from the first of the earlier stores that has it."""
+    def _earlier_events(self, month: UsageMonth, *, surely: bool = False) -> Iterator[UsageEvent]:
+        """Stream a month from the first of the earlier stores that has it.
+
+        Parameters
+        ----------
+        surely : bool
+            One of them has it: each is asked, whatever it remembers of its months.
+        """
         for store in self._earlier:
-            events = store.events(*month) if store.may_have(month.period) else iter(())
+            events = store.events(*month) if surely or store.may_have(month.period) else iter(())
             first = next(events, None)
             if first:
                 yield first
@@ -192,29 +198,40 @@ class DynamoUsageStore:
     def _look_up_one_earlier(self, asked: tuple[UsageMonth, Collection[str]]) -> StoredUsage:
         month, names = asked
         version, found = NOTHING, dict[str, UsageEvent]()
-        for event in self._earlier_events(month):
+        for event in self._earlier_events(month, surely=True):
             version = EARLIER
             if event.event_id in names:
                 found[event.event_id] = event
         return StoredUsage(found, version)
+
+    def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
+        """Find months that are in packs: the first packs of a hundred are read together, and are all of most."""
+        for some in batched(months, _MONTHS_AT_ONCE, strict=False):
+            # An old answer does no harm: `expire` refuses what was read before something else was stored.
+            for month, reading in self._reader.months(dict.fromkeys(some, ()), consistent=False).items():
+                if reading.state.tail:
+                    yield PackedMonth(month, reading.state.version, self._bodies(reading.state))
+
+    def _bodies(self, state: MonthState) -> Iterator[bytes]:
+        if state.tail and state.tail.number == 1 and not state.tail.full:
+            return iter((state.tail.body,))
+        return self._reader.bodies(state.month).stream or iter(())
 
     def move(self, month: UsageMonth) -> bool:
         """Move a month into packs from where it was earlier; False if there was nothing to move, or somebody did."""
         return self._mover.adopt(month, self._earlier_events(month)) is not None
 
     def adopt(self, month: UsageMonth, events: Iterable[UsageEvent]) -> bool:
-        """Store a month of which there is nothing in packs; False if there is something by now."""
+        """Store a month of which there is nothing in packs; False if there is something by now, or in the archive."""
+        archives = (store for store in self._earlier if not isinstance(store, UsageItems))
+        if any(store.may_have(month.period) and next(store.events(*month), None) for store in archives):
+            return False
         return self._mover.adopt(month, events) is not None
 
     def expire(self, month: UsageMonth, seen: str, at: datetime) -> bool:
         """Let a month go that is stored elsewhere; False if it has changed since `seen`, the version of a look-up."""
         self._remembered.forget(month)
         return self._mover.expire(month, seen, at)
-
-
-def _put(month: UsageMonth, named: Mapping[str, UsageEvent], stored: StoredUsage) -> UsageChange:
-    added = [event for name, event in named.items() if name not in stored.events]
-    return UsageChange(month, stored.version, added, [named[name] for name in stored.events])
 
 
 def _may_replace(reading: Reading, replaced: Iterable[UsageEvent]) -> bool:

@@ -64,6 +64,19 @@ class PackWriter:
             return False
         return True
 
+    def alone(self, write: PackWrite) -> bool:
+        """Let a pack expire that is a month's only one, and say whether it was as it was seen.
+
+        A transaction would cost twice as much.
+        """
+        actions, condition = _expiring(write), UsagePackItem.revision == write.seen
+        try:
+            with translated():
+                write.item.update(actions, condition=condition & UsagePackItem.expiration.does_not_exist())
+        except ConflictError:
+            return False
+        return True
+
     def unseen(self, items: Iterable[UsagePackItem]) -> None:
         """Write packs that nobody can see yet, whatever is there."""
         self._batches.write(UsagePackItem, items)
@@ -96,10 +109,14 @@ def _add(transaction: TransactWrite, write: PackWrite) -> None:
     if not write.only_revision and not write.expiration:
         transaction.save(write.item, condition=condition)
         return
+    transaction.update(write.item, actions=_expiring(write), condition=condition)
+
+
+def _expiring(write: PackWrite) -> list[Action]:
     actions: list[Action] = [UsagePackItem.revision.set(write.seen + 1)]
     if write.expiration:
         actions.append(UsagePackItem.expiration.set(write.expiration))
-    transaction.update(write.item, actions=actions, condition=condition)
+    return actions
 
 
 def _statement(write: PackWrite) -> Statement:

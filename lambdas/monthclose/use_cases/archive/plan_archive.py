@@ -1,0 +1,178 @@
+"""Plan what of the old usage is archived next: a month, and its customers in parts, which are archived side by side."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+
+from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
+from monthclose.domain.usage_archive import FEWEST_MONTHS, ArchivedMonth, newest_archived, part_of, parts_for
+from monthclose.errors import BrokeOffError
+from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, EarlierItems, TimeIsUp, Workflow
+from monthclose.use_cases.archive.archive_store import ArchivePlan, ArchiveStore
+from monthclose.use_cases.claim_holder import still_running
+
+CLAIM = "usage-archive"
+_MOST_KEPT = 16 * 2**20
+"""Bytes of customers' ids that wait in memory."""
+_CUSTOMERS_AT_ONCE = 10_000
+"""How many are dealt before the time is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePlanner:
+    """Plans what is archived.
+
+    Parameters
+    ----------
+    months : int or None
+        The setting: how many months of usage stay in DynamoDB; None: all.
+    """
+
+    closes: Closes
+    directory: CustomerDirectory
+    items: EarlierItems
+    store: ArchiveStore
+    claims: Claims
+    workflow: Workflow
+    clock: Clock
+    months: int | None
+
+    def old_months(self) -> Iterator[Period]:
+        """Iterate over the months that may be archived, oldest first, from the month before the first close on.
+
+        Those that were archived when fewer months stayed are among them.
+        """
+        newest = newest_archived(self.clock(), FEWEST_MONTHS)
+        closed = [close.period.calendar_month for close in self.closes.all()]
+        period = min(closed).previous if closed else None
+        while period and newest and period <= newest:
+            yield period
+            period = period.next
+
+    def due(self) -> Iterator[Period]:
+        """Iterate over the months that are to be archived, oldest first."""
+        newest = newest_archived(self.clock(), self.months)
+        return (period for period in self.old_months() if newest and period <= newest and self._is_due(period))
+
+    def next_due(self) -> Period | None:
+        """Find the oldest month that is due.
+
+        None is while a close is running, whose reads and writes come first, nor before all usage is in packs: a month
+        would count as archived without what isn't.
+        """
+        if any(close.status is CloseStatus.RUNNING for close in self.closes.all()):
+            return None
+        return next((period for period in self.due() if not self.items.may_have(period)), None)
+
+    def check(self, period: Period) -> None:
+        """Check that a month may be archived.
+
+        Raises
+        ------
+        UserMistakeError
+            It may not, and why.
+        """
+        newest = newest_archived(self.clock(), self.months)
+        if self.items.may_have(period):
+            raise UserMistakeError(
+                "some usage is still stored as earlier releases have stored it, and cannot be archived\n"
+                "move it first, with: monthclose usage move"
+            )
+        if period.day != 1:
+            raise UserMistakeError(f"usage is archived by calendar month; write {period.calendar_month}")
+        if newest is None:
+            raise UserMistakeError("this deployment keeps all usage in DynamoDB: its setting usage_months is null")
+        if period > newest:
+            raise UserMistakeError(
+                f"{period} is too young: usage of the last {self.months} months stays in DynamoDB (usage_months); "
+                f"the newest month that can be archived is {newest}"
+            )
+
+    def claim(self, execution: str) -> bool:
+        """Have one execution at a time archive: two over one month would take each other's files for old ones.
+
+        Returns False if another one is archiving.
+
+        Raises
+        ------
+        ConflictError
+            Another one has begun at this moment; try again.
+        """
+        before = self.claims.get(CLAIM)
+        if before and before.execution == execution:
+            return True
+        if before and still_running(before.execution, execution, self.workflow):
+            return False
+        self.claims.put(Claim(CLAIM, execution, self.clock(), before.version if before else 0))
+        return True
+
+    def require(self, execution: str) -> None:
+        """Check that an execution is still the one that archives.
+
+        Raises
+        ------
+        BrokeOffError
+            Another one has begun since.
+        """
+        holder = self.claims.get(CLAIM)
+        if holder is None or holder.execution != execution:
+            raise BrokeOffError("another run archives usage now; it does what this one has left")
+
+    def plan(self, period: Period) -> ArchivePlan:
+        """Begin to archive a month, or go on where a run broke off.
+
+        Whoever looks for the month's usage from now on asks the archive, too.
+        """
+        now, before = self.clock(), self.store.month(period)
+        if before and before.completed_at is None and (begun := self.store.plan(period, before.run)):
+            return begun
+        plan = ArchivePlan(
+            period=period,
+            name=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+            parts=before.parts if before else parts_for(self._customers()),
+        )
+        self.store.put_plan(plan)
+        month = before or ArchivedMonth(period, plan.parts, plan.name, now)
+        self.store.put_month(month.begun_again(plan.name, now))
+        # Usage that comes back from now on notes it again: it may have been read before it came.
+        self.store.forget_return(period)
+        return plan
+
+    def deal(self, plan: ArchivePlan, *, time_is_up: TimeIsUp = lambda: False) -> bool:
+        """Deal all customers into the plan's parts from where it was, and return whether all are dealt.
+
+        In constant memory: the parts' lists are stored in pieces.
+        """
+        waiting, size, dealt = defaultdict[int, bytearray](bytearray), 0, 0
+        for one in self.directory.scan(plan.after) if not plan.complete else ():
+            line = f"{one.customer_id}\n".encode()
+            waiting[part_of(one.customer_id, plan.parts)] += line
+            size, dealt, plan.after = size + len(line), dealt + 1, one.customer_id
+            late = dealt % _CUSTOMERS_AT_ONCE == 0 and time_is_up()
+            if late or size >= _MOST_KEPT:
+                self._store_piece(plan, waiting)
+                size = 0
+            if late:
+                return False
+        plan.complete = True
+        self._store_piece(plan, waiting)
+        return True
+
+    def _store_piece(self, plan: ArchivePlan, waiting: defaultdict[int, bytearray]) -> None:
+        for number in range(plan.parts):
+            self.store.put_customers(plan, number, bytes(waiting[number]))
+        waiting.clear()
+        plan.pieces += 1
+        self.store.put_plan(plan)
+
+    def _is_due(self, period: Period) -> bool:
+        month = self.store.month(period)
+        return month is None or month.completed_at is None or self.store.came_back(period)
+
+    def _customers(self) -> int:
+        """Estimate how many customers there are, by the closes."""
+        return max((close.customers for close in self.closes.all()), default=0)
