@@ -42,8 +42,8 @@ demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOME
 test: setup  ## every check and every test, the deployed ones too
 	$(MAKE) --no-print-directory --jobs=3 lint test-deployed test-here
 
-# Deployed tests wait for closes, queues and cold starts. What the others need of the processors, they leave to them;
-# the others are polite, as a deployed function that is kept waiting runs into its time limit.
+# Deployed tests wait for closes, queues and cold starts: meanwhile the others run. They give way, because a deployed
+# function that is kept waiting runs into its time limit; one of them may therefore take longer than on its own.
 test-deployed: setup
 	pytest -n 2 --dist loadgroup tests/integration
 

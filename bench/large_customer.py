@@ -24,6 +24,7 @@ from botocore.httpsession import URLLib3Session
 
 from bench.costs.deployment import create_tables
 from bench.costs.usage_files import OCTOBER, SKUS, UsageFiles, name_of
+from monthclose.adapters.dynamo.direct import DirectCalls
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Profile
@@ -61,16 +62,17 @@ class Waiting:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        session: Any = URLLib3Session
-        real = session.send
+        for sender, name in ((URLLib3Session, "send"), (DirectCalls, "send")):
+            setattr(sender, name, self._timed(getattr(sender, name)))
 
-        def timed(self_: Any, request: Any) -> Any:
+    def _timed(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
             began = time.monotonic()
-            answer = real(self_, request)
+            answer = real(*arguments)
             self.seconds += time.monotonic() - began
             return answer
 
-        session.send = timed
+        return timed
 
 
 def measured(what: str, count: int, work: Callable[[], object]) -> None:

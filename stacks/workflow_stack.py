@@ -12,7 +12,9 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from monthclose.domain.closes.pacing import generated_per_second
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.period import billing_day_text
+from monthclose.domain.usage_archive import MONTHS_KEPT
 from monthclose.names import INVOICES_PATH, WEBHOOKS_PATH, Env, metrics_namespace, output_name
 from stacks.addresses_stack import AddressesStack, Doors
 from stacks.alarms import Alarms
@@ -141,9 +143,9 @@ class WorkflowStack(Stack):
             **{env: table.table_name for env, table in tables.items()},
             Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
             Env.USAGE_BUCKET: self._state.usage.bucket_name,
-            Env.USAGE_DROP: json.dumps(asdict(config.usage_drop), sort_keys=True),
+            Env.USAGE_DROP: json.dumps(_unusual(config.usage_drop), sort_keys=True),
             Env.MAX_REJECTED_PERCENT: str(config.max_rejected_percent),
-            Env.USAGE_MONTHS: json.dumps(config.usage_months),
+            **({Env.USAGE_MONTHS: json.dumps(months)} if (months := config.usage_months) != MONTHS_KEPT else {}),
             Env.PROVIDERS: self.to_json_string({p.provider.name: p.settings() for p in self._providers}),
             Env.WEBHOOK_QUEUE_URL: self._webhooks.queue.queue_url,
             Env.MAIL_SENDER: config.mail_sender,
@@ -368,3 +370,9 @@ class WorkflowStack(Stack):
     def _add_outputs(self, values: Mapping[Env, str]) -> None:
         for env, value in values.items():
             CfnOutput(self, output_name(env), value=value)
+
+
+def _unusual(drop: DropSettings) -> dict[str, int]:
+    """Leave out what is at its default: the functions' environment has little room."""
+    usual = asdict(DropSettings())
+    return {name: value for name, value in asdict(drop).items() if value != usual[name]}

@@ -18,6 +18,8 @@ import botocore.client
 from botocore.exceptions import ClientError
 from moto.core import botocore_stubber
 
+from monthclose.adapters.dynamo.direct import DIRECT_OPERATIONS, DirectCalls
+
 _WRITE_BYTES, _READ_BYTES = 1024, 4096
 _ANSWERED_HERE: Mapping[str, Mapping[str, Any]] = {
     "SendTaskSuccess": {},
@@ -183,6 +185,7 @@ def metering() -> Iterator[Meter]:
     """Count all requests of boto3 and PynamoDB, and what is printed, for as long as the context lasts."""
     meter, base, stubber = Meter(), botocore.client.BaseClient, botocore_stubber.BotocoreStubber
     real, real_stub, out = base._make_api_call, stubber.__call__, sys.stdout  # type: ignore[attr-defined]
+    real_direct = DirectCalls.__call__
 
     one_at_a_time = threading.RLock()
 
@@ -199,6 +202,16 @@ def metering() -> Iterator[Meter]:
         meter.request(service, operation, arguments, answer)
         return answer
 
+    def counting_directly(self: DirectCalls, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation not in DIRECT_OPERATIONS:
+            return real_direct(self, operation, arguments)  # counted where the SDK makes it
+        answer = None
+        try:
+            answer = self.call(operation, arguments)  # not the SDK's way, although it is patched
+        finally:
+            meter.request("DynamoDB", operation, arguments, answer)
+        return answer
+
     def emulated(self: Any, *args: Any, **kwargs: Any) -> Any:
         with one_at_a_time:  # the emulator's transactions are not made for threads
             began = time.thread_time()
@@ -207,7 +220,11 @@ def metering() -> Iterator[Meter]:
             finally:
                 meter.emulated(time.thread_time() - began)
 
-    patches = ((base, "_make_api_call", counting, real), (stubber, "__call__", emulated, real_stub))
+    patches = (
+        (base, "_make_api_call", counting, real),
+        (DirectCalls, "__call__", counting_directly, real_direct),
+        (stubber, "__call__", emulated, real_stub),
+    )
     for owner, name, patched, _ in patches:
         setattr(owner, name, patched)
     sys.stdout = meter

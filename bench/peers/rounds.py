@@ -24,12 +24,15 @@ from bench.peers.trouble import (
     Transfer,
     chaos_plan,
     double_work,
+    ending_after,
     kill_a_worker,
 )
 from bench.peers.verdict import Evidence, Verdict, judge
 from tests.chaos.mischief import Mischief
 
 _MOST_RUNS = 5
+_TROUBLE_TIMES = 5
+"""The trouble lasts at most so many times as long as the provider's limit needs for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,9 @@ def faults_round(make: Callable[[], Contestant], options: Options) -> Mapping[st
         for _ in transfers.accountants:
             mischief.every(ACCOUNTANT_EVERY, transfers.step)
         began = time.time()
-        try:
+        with ending_after(_TROUBLE_TIMES * options.customers / options.rate, mischief, table.provider):
             runs = table.close()
-        finally:
-            mischief.end()
         seconds = time.time() - began
-        table.provider.calm()
         runs += table.close()
         contestant.follow_up()
         transfers.finish()

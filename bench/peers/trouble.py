@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from bench.peers.contestant import Contestant
 from bench.peers.meter import family
 from bench.peers.month import Person
 from bench.peers.provider import Provider
+from tests.chaos.mischief import Mischief
 
 KILL_EVERY, DOUBLE_EVERY = 6.0, 2.0
 """Seconds, on average."""
@@ -42,6 +43,24 @@ def chaos_plan(seed: int) -> Mapping[str, Any]:
         for fault, share in faults.items()
     ]
     return {"seed": seed, "rules": rules}
+
+
+@contextlib.contextmanager
+def ending_after(seconds: float, mischief: Mischief, provider: Provider) -> Iterator[None]:
+    """End the trouble with the context, or when it has lasted long enough: a slow one is not to get ever more of it."""
+
+    def end() -> None:
+        mischief.end()
+        provider.calm()
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        end()
 
 
 def kill_a_worker(contestant: Contestant) -> Callable[[random.Random], str | None]:

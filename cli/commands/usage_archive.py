@@ -48,7 +48,7 @@ def _archive(system: System, period: Period, by: str) -> None:
     except KeyboardInterrupt:
         note("the archiving goes on", "")
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
-    check_ended(state, f"the archiving of {period}", f"to go on with it: monthclose usage archive {period}")
+    check_ended(state, f"the archiving of {period}", f"to continue: monthclose usage archive {period}")
     if "archived" not in (state.output or {}):
         raise TryLaterError("another run is archiving usage; it goes on, and one at a time does")
 

@@ -69,6 +69,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _shared_loader() -> Any:
+    from monthclose.adapters.aws.clients import shared_loader
+
+    return shared_loader()
+
+
 def system_clock(environment: Mapping[str, str]) -> Clock:
     """Make the clock of the records: the machine's, or a local AWS's, which may be ahead.
 
@@ -173,7 +179,7 @@ class Runtime:
         self.clock: Clock = system_clock(os.environ)
         self.machine_clock: Clock = utc_now
         # Not later, when several threads may ask for their first port: the models are the whole process's.
-        self._connection = bind(settings, region, loader)
+        self._connection = bind(settings, region, loader or _shared_loader())
         self.patience = DynamoPatience()
         """How long throttled calls are repeated."""
         repeat_throttled(self._connection.client, self.patience)
@@ -374,14 +380,10 @@ class Runtime:
 
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
-    @cached_property
+    @property
     def dynamodb(self) -> Any:
-        """The DynamoDB client for Powertools' idempotency records."""
-        from monthclose.adapters.aws.clients import client
-
-        made = client("dynamodb")
-        repeat_throttled(made, self.patience)
-        return made
+        """The DynamoDB client for Powertools' idempotency records: the models', as another costs a cold start."""
+        return self._connection.client
 
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:

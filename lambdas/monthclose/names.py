@@ -24,7 +24,7 @@ class Env(StrEnum):
     """JSON: the parameters of `DropSettings`."""
     MAX_REJECTED_PERCENT = "MONTHCLOSE_MAX_REJECTED_PERCENT"
     USAGE_MONTHS = "MONTHCLOSE_USAGE_MONTHS"
-    """JSON: how many months of usage stay in DynamoDB; null for all."""
+    """JSON: how many months of usage stay in DynamoDB, null for all; not there for the usual number."""
     PROVIDERS = "MONTHCLOSE_PROVIDERS"
     """JSON, by provider: `queue_url`, `dead_letters_url`, `secret_name`, `api_base`, `requests_per_second`,
     `limit_scope`, `reserve_share`, `burst`, `maximum_concurrency`."""

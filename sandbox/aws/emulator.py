@@ -21,6 +21,7 @@ from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from sandbox.aws.http_server import serve_with_uvicorn
 from sandbox.aws.mail_events import publish_mail_events
 from sandbox.aws.map_results import write_map_results
 from sandbox.aws.redrive import Redrive
@@ -197,6 +198,7 @@ if __name__ == "__main__":
     share_unpacked_files()
     address_functions_here(os.environ["GATEWAY_PORT"])
     publish_mail_events()
+    serve_with_uvicorn()
     if os.environ.get("MONTHCLOSE_STRICT"):
         from sandbox.strict.install import install_all
         from sandbox.strict.limits import Limits

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
@@ -57,7 +57,7 @@ def state_machine(
     machine = sfn.StateMachine(
         scope,
         construct_id,
-        definition_body=sfn.DefinitionBody.from_string(definition),
+        definition_body=sfn.DefinitionBody.from_string(_bounded(definition, config) if config.local else definition),
         definition_substitutions=substitutions,
         logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ERROR, include_execution_data=False),
         tracing_enabled=True,
@@ -65,6 +65,17 @@ def state_machine(
     acknowledge(machine, "SF1", "Errors suffice, the history has the rest; every event of 10,000 children costs much.")
     acknowledge(machine, "IAM5[Resource::*]", "Log delivery and X-Ray know no resources (Step Functions' guide).")
     return machine
+
+
+def _bounded(definition: str, config: Config) -> str:
+    """Let no Map have more at once than `map_concurrency`: on an emulator, each call more is a process more."""
+
+    def bounded(found: dict[str, Any]) -> dict[str, Any]:
+        if "MaxConcurrency" in found:
+            found["MaxConcurrency"] = min(found["MaxConcurrency"], config.map_concurrency)
+        return found
+
+    return json.dumps(json.loads(definition, object_hook=bounded))
 
 
 def started(

@@ -15,7 +15,7 @@ from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
 from monthclose.adapters.dynamo.usage.store import DynamoUsageStore
 from monthclose.bootstrap import Runtime
-from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
+from monthclose.domain.imports.acceptance import UsageAcceptance, ids_of, successors_of
 from monthclose.domain.usage import StoredUsage, UsageChange, UsageEvent, UsageMonth
 from monthclose.ports import UsageStore
 from tests.contract.test_usage_store import MONTH, NOON, event
@@ -61,29 +61,31 @@ class Importer:
         self, rows: Sequence[UsageEvent], found: dict[UsageMonth, StoredUsage], *, surely: bool
     ) -> Iterator[None]:
         """Look up the rows, what they replace, and what has replaced that, all as of one version of each month."""
-        wanted = dict[UsageMonth, set[str]]()
-        for key in keys_of(rows):
-            wanted.setdefault(key.month, set()).add(key.event_id)
+        wanted = {month: ids_of(some) for month, some in by_month(rows).items()}
         while True:
             found |= self.usage.look_up(wanted, consistent=surely)
             yield
-            stored = {each.key: each for one in found.values() for each in one.events.values()}
-            more = {key for key in successors_of(stored) if key.event_id not in wanted[key.month]}
-            if not more:
+            more = {month: successors_of(found[month].events) - ids for month, ids in wanted.items()}
+            if not any(more.values()):
                 return
-            for key in more:
-                wanted[key.month].add(key.event_id)
+            wanted = {month: ids | more[month] for month, ids in wanted.items()}
 
     def _decide(
         self, rows: Sequence[UsageEvent], found: dict[UsageMonth, StoredUsage]
     ) -> tuple[list[UsageChange], list[UsageEvent]]:
-        stored = {each.key: each for one in found.values() for each in one.events.values()}
-        acceptance = UsageAcceptance(stored, NOON)
-        rejected = [each for each in rows if acceptance.accept(each)]
-        by_month = dict[UsageMonth, tuple[list[UsageEvent], list[UsageEvent]]]()
-        for key, each in acceptance.to_write.items():
-            by_month.setdefault(key.month, ([], []))[key in stored].append(each)
-        return [UsageChange(month, found[month].version, *sides) for month, sides in by_month.items()], rejected
+        changes, rejected = list[UsageChange](), list[UsageEvent]()
+        for month, some in by_month(rows).items():
+            acceptance = UsageAcceptance(found[month].events, NOON)
+            rejected += [each for each in some if acceptance.accept(each)]
+            changes.append(UsageChange(month, found[month].version, acceptance.added, acceptance.replaced))
+        return changes, rejected
+
+
+def by_month(rows: Iterable[UsageEvent]) -> dict[UsageMonth, list[UsageEvent]]:
+    found = dict[UsageMonth, list[UsageEvent]]()
+    for row in rows:
+        found.setdefault(row.key.month, []).append(row)
+    return found
 
 
 type Said = tuple[str, int, int, int]

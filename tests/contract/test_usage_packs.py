@@ -262,7 +262,7 @@ def test_whoever_dies_while_a_month_is_moved_leaves_it_where_it_was_or_has_moved
     for at in range(12):
         try:
             with Deaths(at, after).of(aws._connection.client):
-                another(aws, archive).adopt(MONTH, events)
+                another(aws, archive).move(MONTH)
         except DiedError:
             assert stored(another(aws, archive)) == events
             continue
@@ -399,7 +399,7 @@ def test_the_move_of_everything_goes_on_where_it_died(aws: Runtime, after: bool)
         died = False
         try:
             with Deaths(at, after).of(aws._connection.client):
-                UseCases(another_process(aws)).usage_mover.move(str)
+                UseCases(another_process(aws)).usage_mover.move(print)
         except DiedError:
             died = True
         for name in ("c0", "c1", "c2"):
@@ -425,7 +425,7 @@ def another_process(aws: Runtime) -> Runtime:
 def test_what_an_earlier_release_stores_after_the_move_is_moved_the_next_time(aws: Runtime) -> None:
     events = [event(number) for number in range(60)]
     store_as_items(events[:50])
-    assert UseCases(another_process(aws)).usage_mover.move(str) == MovedUsage(months=1)
+    assert UseCases(another_process(aws)).usage_mover.move(print) == MovedUsage(months=1)
     store_as_items(events[50:])
-    assert UseCases(another_process(aws)).usage_mover.move(str) == MovedUsage(months=1, added=10)
+    assert UseCases(another_process(aws)).usage_mover.move(print) == MovedUsage(months=1, added=10)
     assert [each.event_id for each in stored(another(aws))] == [each.event_id for each in events]

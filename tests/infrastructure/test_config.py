@@ -349,6 +349,7 @@ ENVIRONMENT: dict[str, str] = {
     Env.HAND_LIMITS: "{}",
     Env.JOURNAL: "{}",
     Env.TIME_ZONES: "{}",
+    Env.USAGE_MONTHS: "13",
     Env.BILLING_DAYS: "[1]",
 }
 

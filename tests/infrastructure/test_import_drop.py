@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.names import Stack
 from stacks.machines.import_usage import UsageImport
 from tests.infrastructure.synthesis import ROOT, Synthesized, synthesize
@@ -73,9 +74,10 @@ def test_each_function_reaches_the_prefixes_that_it_works_with(synthesized: Synt
     }
     dropped = {("s3:GetObject", "usage"), ("s3:GetObjectVersion", "usage")}
     rating = {("s3:GetObject", "price-books"), ("s3:GetObject", "tax-tables")}
-    assert allowed(synthesized, "load_usage") == writing | rating
+    archive = {("s3:GetObject", "usage-archive"), ("s3:PutObject", "usage-came-back")}
+    assert allowed(synthesized, "load_usage") == writing | rating | archive
     assert allowed(synthesized, "finish_usage") == writing | beside
-    assert allowed(synthesized, "receive_usage") == writing | beside | dropped | rating | {
+    assert allowed(synthesized, "receive_usage") == writing | beside | dropped | rating | archive | {
         ("s3:GetObject", "import-sources")
     }
 
@@ -130,12 +132,7 @@ def test_the_settings_decide_how_many_lanes_there_are(tmp_path: Any) -> None:
     synthesized = synthesize({"usage_drop": {"lanes": 7}}, tmp_path)
     assert definition(synthesized)["States"][MAP_STATE]["MaxConcurrency"] == 7
     told = synthesized.functions()["receive_usage"]["Environment"]["Variables"]["MONTHCLOSE_USAGE_DROP"]
-    assert json.loads(told) == {
-        "lanes": 7,
-        "part_kb": 8192,
-        "wait_seconds": 60,
-        "rows_per_second_while_closing": 2000,
-    }
+    assert DropSettings(**json.loads(told)) == DropSettings(lanes=7)
 
 
 @pytest.mark.parametrize("end", ["Failed", "TimedOut", "Aborted"])

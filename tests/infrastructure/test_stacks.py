@@ -79,7 +79,10 @@ def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synth
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
-    kept = dict.fromkeys(("snapshots/", "rehearsals/", "retries/", "register/customers/"), 400) | {"packs/": None}
+    kept: dict[str, int | None] = dict.fromkeys(
+        ("snapshots/", "rehearsals/", "retries/", "register/customers/", "archive-parts/"), 400
+    )
+    kept |= {"packs/": None, "usage-archive/": None}
     assert days == {"map-runs/": 30, "comparisons/": 30, "pack-parts/": 30, "register/": None, None: None} | kept
 
 
@@ -178,7 +181,7 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.LIMITED_FUNCTION,
     }
     told_once = {Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL, Env.HAND_LIMITS}
-    expected = {env.value for env in Env} - told_once - {*told_later, Env.TIME_ZONES}  # all bills go by UTC here
+    expected = {env.value for env in Env} - told_once - {*told_later, Env.TIME_ZONES, Env.USAGE_MONTHS}  # as usual here
     own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS} | {"publish_events": {Env.EVENT_SOURCE.value}}
     own["show_invoice"] = {Env.CUSTOMER_FUNCTION.value}
     own["finish_pack"] = {Env.FINANCE_EMAIL.value}
@@ -199,7 +202,7 @@ def test_the_command_finds_every_value_among_the_outputs(synthesized: Synthesize
     outputs = synthesized.templates[Stack.WORKFLOW]["Outputs"]
     for_people = {"ReadPolicy", "OperatePolicy", "MoneyPolicy"}
     told_one_function = (Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL, Env.HAND_LIMITS)
-    left_out = {*told_one_function, Env.TIME_ZONES}  # all bills go by UTC here
+    left_out = {*told_one_function, Env.TIME_ZONES, Env.USAGE_MONTHS}  # as usual here
     assert outputs.keys() == {output_name(env) for env in Env if env not in left_out} | for_people
     variables = synthesized.functions()["open_close"]["Environment"]["Variables"]
     for env in Env:

@@ -79,6 +79,16 @@ def test_the_settings_decide_how_many_batches_are_in_flight(
     assert definition["States"][map_state]["MaxConcurrency"] == concurrency
 
 
+def test_on_an_emulator_no_map_runs_more_at_once_than_batches(aws: Synthesized, local: Synthesized) -> None:
+    def of_tables(synthesized: Synthesized) -> int:
+        machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
+        definitions = [json.loads(machine["DefinitionString"])["States"] for machine in machines]
+        [concurrency] = [s["Write every table"]["MaxConcurrency"] for s in definitions if "Write every table" in s]
+        return int(concurrency)
+
+    assert (of_tables(aws), of_tables(local)) == (20, 12)
+
+
 def test_errors_are_logged_without_personal_data(synthesized: Synthesized) -> None:
     for machine in synthesized.of_type("AWS::StepFunctions::StateMachine").values():
         logging = machine["LoggingConfiguration"]

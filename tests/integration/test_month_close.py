@@ -160,7 +160,7 @@ def assert_packed(system: System, period: Period, report: dict[str, Any]) -> Non
 def items(system: System) -> dict[str, list[str]]:
     """All items of the tables, but for the rehearsals' records and the functions' memory of calls."""
     found = {}
-    for env in (Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, Env.BILLING_TABLE, Env.CLOSES_TABLE):
+    for env in (Env.CUSTOMERS_TABLE, Env.USAGE_PACKS_TABLE, Env.BILLING_TABLE, Env.CLOSES_TABLE):
         table = boto3.resource("dynamodb").Table(system.values[env])
         pages = table.meta.client.get_paginator("scan").paginate(TableName=table.name)
         rows = [row for page in pages for row in page["Items"] if str(row.get("pk")) != "rehearsals"]

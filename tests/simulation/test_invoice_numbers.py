@@ -177,6 +177,6 @@ def test_without_this_rule_numbers_are_lost_or_documents_are_not_what_was_booked
     remove: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remove(monkeypatch)
-    numbering = Numbering(seed=3, customers=100, batches=BATCHES, restless=0.05)
+    numbering = Numbering(seed=3, customers=60, batches=BATCHES, restless=0.05)
     numbering.run_until_done(DyingEverywhere())
     assert list(numbering.wrong())

@@ -5,6 +5,7 @@ import random
 import smtplib
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
@@ -17,8 +18,9 @@ from bench.peers.mail_server import mail_server
 from bench.peers.meter import family
 from bench.peers.month import Month, Person, make_month
 from bench.peers.table import as_markdown
-from bench.peers.trouble import BankTransfers, Transfer
+from bench.peers.trouble import BankTransfers, Transfer, ending_after
 from bench.peers.verdict import Evidence, Verdict, judge
+from tests.chaos.mischief import Mischief
 
 NOON = 1_790_000_000
 ADA = Person("ada", "ada@customers.example", "cus_ada", "pm_card_visa", 1000)
@@ -186,6 +188,19 @@ def test_a_transfer_that_is_refused_is_recorded_later_also_once_its_customer_was
     transfers.finish()
     assert accounts.booked == [one.customer_id for one in transfers.recorded]
     assert len(accounts.booked) == 1
+
+
+def test_the_trouble_ends_when_it_has_lasted_long_enough_while_the_close_goes_on() -> None:
+    calmed, mischief = threading.Event(), Mischief(seed=1)
+
+    class Fake:
+        def calm(self) -> None:
+            calmed.set()
+
+    mischief.every(0.001, lambda _rng: "a fault")
+    with ending_after(0.05, mischief, Fake()):  # type: ignore[arg-type]
+        assert calmed.wait(20)
+        assert mischief.done["a fault"]
 
 
 def test_the_tables_have_a_column_for_each_contestant() -> None:

@@ -73,6 +73,7 @@ def texts(event: UsageEvent) -> tuple[str, ...]:
             (
                 IDS,
                 st.uuids().map(str),
+                st.uuids().map(lambda found: f"evt_{found.hex[:7]}-4é"),
                 st.integers(0, 10**17).map(lambda number: f"e{number}"),
                 st.integers(0, 999).map(lambda number: f"{number:03}"),
                 st.from_regex(r"[0-9a-f]{3}", fullmatch=True),

@@ -235,21 +235,37 @@ def _times(column: _Column, count: int) -> list[datetime]:
 
 
 def _written_ids(ids: Sequence[str]) -> tuple[_Column, bytes]:
+    """Write ids as numbers, as hexadecimal digits, which are bytes behind the columns, or as they are."""
     counted = _written_counted(ids)
     if counted:
         return counted, b""
-    shape = _HEXADECIMAL.sub(lambda digits: "x" * len(digits[0]), ids[0]) if ids[0].isascii() else ""
-    bare = "".join(ids).replace("-", "")
-    if "x" in shape and not shape.strip("x-") and _HEXADECIMAL.fullmatch(bare):
-        dashes = [place for place, letter in enumerate(shape) if letter == "-"]
-        alike = all(len(name) == len(shape) and _dashes(name) == dashes for name in ids)
-        if alike and not len(bare) % 2:
-            return [_IDS_HEXADECIMAL, len(shape) - len(dashes), dashes], bytes.fromhex(bare)
-    return [_IDS_SAID, _written(ids)], b""
+    return _written_hexadecimal(ids) or ([_IDS_SAID, _written(ids)], b"")
 
 
-def _dashes(name: str) -> list[int]:
-    return [place for place, letter in enumerate(name) if letter == "-"]
+def _written_hexadecimal(ids: Sequence[str]) -> tuple[_Column, bytes] | None:
+    """Write ids that differ in hexadecimal digits only, as UUIDs do: the texts between the digits, and how many."""
+    first = ids[0]
+    if len(ids) == 1 or any(len(name) != len(first) for name in ids):
+        return None
+    runs = _runs([place for place, letter in enumerate(first) if any(name[place] != letter for name in ids)])
+    bare = "".join([name[start:end] for name in ids for start, end in runs])
+    if not _HEXADECIMAL.fullmatch(bare):
+        return None
+    ends = [0, *(end for _, end in runs)]
+    between = [first[end:start] for end, (start, _) in zip(ends, [*runs, (len(first), 0)], strict=True)]
+    column = [_IDS_HEXADECIMAL, between, [end - start for start, end in runs]]
+    return column, bytes.fromhex(bare + "0" * (len(bare) % 2))
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Group places that follow each other: where each group begins, and where it has ended."""
+    runs = list[tuple[int, int]]()
+    for place in places:
+        if runs and runs[-1][1] == place:
+            runs[-1] = runs[-1][0], place + 1
+        else:
+            runs.append((place, place + 1))
+    return runs
 
 
 def _written_counted(ids: Sequence[str]) -> _Column | None:
@@ -274,16 +290,16 @@ def _ids(column: _Column, behind: bytes, count: int) -> list[str]:
         found = accumulate(_values({"i": steps}, "i", count - 1, 0, int), initial=first)
         return [f"{text}{number:0{width}}" for number in found] if width else [f"{text}{number}" for number in found]
     if column[0] == _IDS_HEXADECIMAL:
-        _, digits, dashes = column
-        bare = behind.hex()
-        return [_with_dashes(bare[first : first + digits], dashes) for first in range(0, len(bare), digits)]
+        return _hexadecimal(column[1], column[2], behind.hex(), count)
     return _values({"i": column[1]}, "i", count, "", str)
 
 
-def _with_dashes(digits: str, dashes: Sequence[int]) -> str:
-    for place in dashes:
-        digits = f"{digits[:place]}-{digits[place:]}"
-    return digits
+def _hexadecimal(between: Sequence[str], lengths: Sequence[int], digits: str, count: int) -> list[str]:
+    ends = list(accumulate(lengths))
+    runs = list(zip([0, *ends], ends, between[1:], strict=False))
+    each, begins = ends[-1], between[0]
+    places = range(0, each * count, each)
+    return [begins + "".join([digits[at + a : at + b] + text for a, b, text in runs]) for at in places]
 
 
 def _attributes(entries: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,7 @@ from cli.rows_on_disk import DiskRuns, RowsInOrder
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.usage import UsageChange, UsageMonth
+from monthclose.use_cases.imports import by_customer, check_rows
 from monthclose.use_cases.imports.by_customer import Dealer, parts_of, sorted_rows
 from tests.dropping import HEADER, KEY, LARGE, SMALL, Drop
 from tests.fakes import FakeUsageStore
@@ -80,8 +81,10 @@ BY_TIME = "".join(f"{name},droplet,1,2026-10-{day:02}\n" for day in range(1, 29)
 
 @pytest.mark.parametrize("way", ["at once", "in lanes", "by the command"])
 def test_a_file_sorted_by_time_stores_each_customers_month_in_one_go(
-    way: str, tmp_path: Path, monthclose: Command
+    way: str, tmp_path: Path, monthclose: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(check_rows, "_CHUNK", 30)  # a customer's rows, and some
+    monkeypatch.setattr(by_customer, "BUCKETS", 3)  # so each has several customers
     world, store = monthclose.world, Counting()
     world.usage = store
     world.__post_init__()
@@ -98,8 +101,8 @@ def test_a_file_sorted_by_time_stores_each_customers_month_in_one_go(
     assert len(store.changed) == len(CUSTOMERS)
 
 
-SMALL_PARTS = DropSettings(part_kb=4, lanes=3)
-"""The file is split, and a lane has several parts."""
+SMALL_PARTS = DropSettings(part_kb=20, lanes=2)
+"""The file is split, and a bucket fits into a part."""
 
 
 def test_rejected_rows_are_in_the_files_order_however_many_there_are(
@@ -109,7 +112,7 @@ def test_rejected_rows_are_in_the_files_order_however_many_there_are(
     monkeypatch.setattr(rows_on_disk, "_BLOCK", 64)
     path, rejects = tmp_path / "a.csv", tmp_path / "rejects.csv"
     path.write_text(HEADER + BY_TIME)
-    monthclose("import", "usage", path, "--rejects", rejects)
+    monthclose("import", "usage", path, "--rejects", rejects, exit_code=2)
     assert [line[0] for line in written(rejects)[1:]] == [str(number) for number in range(1, 28 * 20 + 1)]
 
 
@@ -135,8 +138,7 @@ def test_a_full_disk_is_reported_with_what_to_do_and_nothing_is_imported(
     monkeypatch.setattr(tempfile, "TemporaryFile", Full)
     path = tmp_path / "a.csv"
     path.write_text(HEADER + BY_TIME)
-    result = monthclose("import", "usage", path)
-    assert result.exit_code != 0
+    result = monthclose("import", "usage", path, exit_code=2)
     assert "(No space left on device); nothing was imported" in result.stderr
     assert "set TMPDIR to a folder with more room" in result.stderr
     assert not monthclose.world.usage._events
@@ -158,7 +160,7 @@ def test_an_import_that_is_broken_off_leaves_nothing_on_the_disk(
     monkeypatch.setattr(monthclose.world.usage, "store", broken_off)
     path = tmp_path / "a.csv"
     path.write_text(HEADER + BY_TIME)
-    monthclose("import", "usage", path)
+    monthclose("import", "usage", path, exit_code=130)
     assert seen == [[]]
     assert list(folder.iterdir()) == []
 

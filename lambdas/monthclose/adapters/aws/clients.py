@@ -35,3 +35,11 @@ def client(service: str, *, retries: int = 4, read_timeout: int = 20) -> Any:
         **(_s3() if service == "s3" else {}),
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+def shared_loader() -> Any:
+    """Return what boto3's clients read AWS's models with, so that other clients need not read them again."""
+    if boto3.DEFAULT_SESSION is None:
+        boto3.setup_default_session()
+    session: Any = boto3.DEFAULT_SESSION
+    return session._session.get_component("data_loader")

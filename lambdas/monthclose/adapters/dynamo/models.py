@@ -19,6 +19,8 @@ from pynamodb.connection import Connection
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from monthclose.adapters.dynamo.direct import call_directly
+from monthclose.adapters.dynamo.items import Item
 from monthclose.names import (
     ACTS_INDEX,
     ACTS_OF_CUSTOMER,
@@ -55,7 +57,7 @@ class BeingCharged(GlobalSecondaryIndex["CustomerItem"]):  # type: ignore[no-unt
     check_at = UTCDateTimeAttribute(range_key=True)
 
 
-class CustomerItem(Model):
+class CustomerItem(Item):
     """A customer: profile and account."""
 
     class Meta(_Meta):
@@ -118,7 +120,7 @@ class CustomerItem(Model):
     version = NumberAttribute(default=0)
 
 
-class UsagePackItem(Model):
+class UsagePackItem(Item):
     """Many usage events; `pk` is period and customer, so that a month is one query. See `usage`.
 
     The names are short because they are billed with the rest: most months are one item of a kilobyte or two.
@@ -139,7 +141,7 @@ class UsagePackItem(Model):
     """Seconds since 1970. DynamoDB removes the item some time after; it does not count from when it is set."""
 
 
-class UsageItem(Model):
+class UsageItem(Item):
     """A usage event of releases that stored each as an item. They are read, and removed once they are in a pack."""
 
     class Meta(_Meta):
@@ -164,7 +166,7 @@ class UsageItem(Model):
     returned_at = UnicodeAttribute(null=True)
 
 
-class BillingItem(Model):
+class BillingItem(Item):
     """What happened to a customer: `sk` is the period and the kind, so that a month is one query."""
 
     class Meta(_Meta):
@@ -307,7 +309,7 @@ class Unfinished(GlobalSecondaryIndex["ClosesItem"]):  # type: ignore[no-untyped
     sk = UnicodeAttribute(range_key=True)
 
 
-class ClosesItem(Model):
+class ClosesItem(Item):
     """A close, a batch's progress, a reservation of numbers, a number series or the price book's pointer."""
 
     class Meta(_Meta):
@@ -322,7 +324,7 @@ class ClosesItem(Model):
     """The index's partition, as long as a batch has something left to reconcile."""
 
 
-class SeriesItem(Model):
+class SeriesItem(Item):
     """A number series, in the closes table; see `series`."""
 
     class Meta(_Meta):
@@ -343,7 +345,7 @@ class SeriesItem(Model):
     """The highest first number whose intent was removed."""
 
 
-class LimitItem(Model):
+class LimitItem(Item):
     """State that workers share of a provider, in the closes table: a lane's slots, the provider's health, or changes.
 
     `pk` is the provider, so that one query reads it all.
@@ -424,7 +426,7 @@ class ActsOfSubject(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped
     at = UnicodeAttribute(range_key=True)
 
 
-class ActItem(Model):
+class ActItem(Item):
     """An act; its keys are the identity and the number of its act. It is inserted by a statement, see `audit`."""
 
     class Meta(_Meta):
@@ -465,6 +467,7 @@ def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
     )
     if loader is not None:
         shared.session.register_component("data_loader", loader)
+    call_directly(shared.client)
     tables: dict[type[Model], str] = {
         CustomerItem: settings.customers_table,
         UsageItem: settings.usage_table,

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from monthclose.domain.billing_window import PeriodFinder
 from monthclose.domain.calendar import IN_UTC, BillingCalendar
@@ -104,7 +104,7 @@ class UsageImporter:
 
     def on_trial(self) -> "UsageImporter":
         """Make an importer that says what an import would do, and stores nothing."""
-        return replace(self, usage=cast(UsageStore, TrialUsage(self.usage)), trial=True)
+        return replace(self, usage=TrialUsage(self.usage), trial=True)
 
     def load(
         self,

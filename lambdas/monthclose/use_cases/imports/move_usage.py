@@ -82,7 +82,8 @@ class UsageMover:
         added, refused = 0, False
         for corrections in (False, True):
             for events in batched(self._of_kind(month, corrections=corrections), _EVENTS_AT_ONCE, strict=False):
-                decided = self.decider.decide({month: [UsageRow(_NO_ROW, event, False) for event in events]})
+                rows = [UsageRow(_NO_ROW, event, False) for event in events]
+                decided = self.decider.decide({month: rows}, self.decider.clock())
                 known = self.customers.find({month.customer_id})
                 if known:
                     self.late.note(decided, known)

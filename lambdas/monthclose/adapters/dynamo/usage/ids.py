@@ -1,7 +1,7 @@
 """Which pack of a month has an id: a table of numbers, as a million ids would take a hundred megabytes."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from threading import Lock
 
 _FIRST_PLACES = 64
@@ -27,13 +27,12 @@ class PackIds:
         """Bytes in memory."""
         return len(self._table) * 8
 
-    def add(self, ids: Iterable[str], number: int) -> None:
+    def add(self, ids: Collection[str], number: int) -> None:
         """Add ids of a pack."""
         with self._lock:
-            for name in ids:
-                if 3 * self._used > 2 * len(self._table):
-                    self._grow()
-                self._used += _put(self._table, (hash(name) & _HASH_MASK) << _NUMBER_BITS | number)
+            while 3 * (self._used + len(ids)) > 2 * len(self._table):
+                self._grow()
+            self._used += _put(self._table, ((hash(name) & _HASH_MASK) << _NUMBER_BITS | number for name in ids))
 
     def find(self, name: str) -> list[int]:
         """Find the numbers of the packs that may have an id."""
@@ -48,19 +47,18 @@ class PackIds:
 
     def _grow(self) -> None:
         larger = array("Q", bytes(16 * len(self._table)))
-        for entry in self._table:
-            if entry:
-                _put(larger, entry)
+        _put(larger, filter(None, self._table))
         self._table = larger  # only now, as others may be searching
 
 
-def _put(table: "array[int]", entry: int) -> bool:
-    """Put an entry into a table; False if it is there."""
-    mask = len(table) - 1
-    place = (entry >> _NUMBER_BITS) & mask
-    while table[place]:
-        if table[place] == entry:
-            return False
-        place = (place + 1) & mask
-    table[place] = entry
-    return True
+def _put(table: "array[int]", entries: Iterable[int]) -> int:
+    """Put entries into a table that has room for them, and say how many were not there yet."""
+    mask, added = len(table) - 1, 0
+    for entry in entries:
+        place = (entry >> _NUMBER_BITS) & mask
+        while (there := table[place]) and there != entry:
+            place = (place + 1) & mask
+        if not there:
+            table[place] = entry
+            added += 1
+    return added

@@ -11,6 +11,7 @@ from pynamodb.connection import Connection
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.changes import PlannedChange, halves, planned
+from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
 from monthclose.adapters.dynamo.usage.moving import PackMover
 from monthclose.adapters.dynamo.usage.packs import EARLIER, NOTHING, MonthState
 from monthclose.adapters.dynamo.usage.reading import PackReader, Reading
@@ -222,12 +223,10 @@ class DynamoUsageStore:
 
     def adopt(self, month: UsageMonth, events: Iterable[UsageEvent]) -> bool:
         """Store a month of which there is nothing in packs; False if there is something by now, or in the archive."""
-        if any(next(store.events(*month), None) for store in self._elsewhere(month)):
+        archives = (store for store in self._earlier if not isinstance(store, UsageItems))
+        if any(store.may_have(month.period) and next(store.events(*month), None) for store in archives):
             return False
         return self._mover.adopt(month, events) is not None
-
-    def _elsewhere(self, month: UsageMonth) -> Iterator[EarlierUsage]:
-        return (store for store in self._earlier if not store.is_to_be_moved() and store.may_have(month.period))
 
     def expire(self, month: UsageMonth, seen: str, at: datetime) -> bool:
         """Let a month go that is stored elsewhere; False if it has changed since `seen`, the version of a look-up."""

@@ -1,0 +1,110 @@
+"""How fast a close is on the local AWS, and what it asks for: `python -m bench.close_speed [--beside FOLDER]`.
+
+`--beside FOLDER` closes the same month on another checkout, with its own `.venv`, in the same run: one after the other,
+each on a local AWS of its own, `--times` over. The providers' and SES's limits are out of the way, so that a close
+waits for nothing but this machine. Seconds on the clock depend on what else runs there: compare them within a run. CPU
+seconds do less so, and requests not at all.
+
+`--profile FOLDER` has this checkout's functions sample themselves (see `bench.profiles`), which costs CPU itself.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_HERE = Path(__file__).resolve().parents[2]
+_SCRIPT = Path(__file__).resolve().parent / "one_close.py"
+_NOT_OURS = ("the emulator", "the sandbox")
+_KINDS = (
+    ("generate invoices", "GenerateInvoices"),
+    ("charge customers", "ChargeCustomers"),
+    ("send notices", "SendNotices"),
+    ("apply holds", "ApplyHolds"),
+    ("take and apply webhooks", "Webhooks"),
+    ("prove and report", "PlanComparison ComparePart ReportClose"),
+    ("make the report pack", "PlanPack ReadPackPart WritePackTable FinishPack"),
+)
+"""What functions do, and words of their names."""
+_OTHERS = "open, plan, publish"
+
+
+def close(checkout: Path, customers: int, events: int, profile: Path | None = None) -> dict[str, Any]:
+    """Close a month on a checkout's local AWS, in its own environment; see `one_close.measure`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AWS_"))}
+    environment["PYTHONPATH"] = f"{checkout}{os.pathsep}{checkout / 'lambdas'}"
+    command: list[str | Path] = [checkout / ".venv" / "bin" / "python", "-P", _SCRIPT, str(customers), str(events)]
+    if profile:
+        command.append(profile)
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{checkout}: {done.stderr.strip() or done.stdout.strip()}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def kind_of(function: str) -> str:
+    """Say what a function does."""
+    return next((kind for kind, words in _KINDS if any(word in function for word in words.split())), _OTHERS)
+
+
+def figures(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Take the mean of some closes: seconds, and milliseconds of CPU and requests per customer."""
+    customers = runs[0]["customers"]
+    cpu = {"our functions": 0.0, **{f"  {kind}": 0.0 for kind in [name for name, _ in _KINDS] + [_OTHERS]}}
+    cpu |= dict.fromkeys(_NOT_OURS, 0.0)
+    for run in runs:
+        for function, seconds in run["cpu"].items():
+            for name in (function,) if function in _NOT_OURS else ("our functions", f"  {kind_of(function)}"):
+                cpu[name] += seconds * 1000 / customers / len(runs)
+    processes = sum(n for run in runs for kind, n in run["processes"].items() if kind not in _NOT_OURS)
+    requests = sum(n for run in runs for n in run["requests"].values())
+    return {
+        "seconds": sum(run["seconds"] for run in runs) / len(runs),
+        **{f"CPU ms per customer: {name}" if not name.startswith(" ") else name: ms for name, ms in cpu.items()},
+        "functions' processes started": processes / len(runs),
+        "requests to AWS per customer": requests / customers / len(runs),
+    }
+
+
+def table(names: Sequence[str], columns: Sequence[Mapping[str, float]]) -> Table:
+    """Lay figures out, with the ratio of the first column to the second."""
+    rows = Table("", *names, *(["ratio"] if len(columns) > 1 else []))
+    for name in columns[0]:
+        values = [column[name] for column in columns]
+        ratio = [f"{values[0] / values[1]:.2f}" if values[1] else ""] if len(values) > 1 else []
+        rows.add_row(name, *(f"{value:.1f}" for value in values), *ratio)
+    return rows
+
+
+def main() -> None:
+    """Close, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.close_speed", description=__doc__)
+    parser.add_argument("--beside", type=Path, help="another checkout, with its own .venv")
+    parser.add_argument("--customers", type=int, default=2000)
+    parser.add_argument("--events", type=int, default=20, help="usage events of each")
+    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="where this checkout's functions keep samples")
+    options = parser.parse_args()
+    if options.profile:
+        options.profile.mkdir(parents=True, exist_ok=True)
+    checkouts = {"this checkout": _HERE} | ({str(options.beside): options.beside.resolve()} if options.beside else {})
+    runs: dict[str, list[Mapping[str, Any]]] = {name: [] for name in checkouts}
+    console = Console(width=120)
+    for number in range(options.times):
+        for name in list(checkouts)[:: -1 if number % 2 else 1]:
+            profile = options.profile if checkouts[name] == _HERE else None
+            run = close(checkouts[name], options.customers, options.events, profile)
+            console.print(f"{name}: {options.customers:,} customers in {run['seconds']:.0f} s")
+            runs[name].append(run)
+    console.print(table(list(checkouts), [figures(found) for found in runs.values()]))
+
+
+if __name__ == "__main__":
+    main()
