@@ -3,6 +3,8 @@
 import json
 import sys
 from collections import Counter
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,10 @@ import botocore.client
 from cli.start import main
 
 if __name__ == "__main__":
+    with suppress(
+        ImportError
+    ):  # where it exists, it makes the SDK's calls only for those who come in front of them later
+        import_module("monthclose.adapters.dynamo.direct")
     counts, base = Counter[str](), botocore.client.BaseClient
     real = base._make_api_call  # type: ignore[attr-defined]
 

@@ -109,9 +109,11 @@ def start_again() -> None:
 def create_tables() -> None:
     """Make the tables of the models, which a runtime has bound: one for all the models that share it."""
     made = set[str]()
-    for model in Model.__subclasses__():
+    for model in vars(models).values():
+        if not isinstance(model, type) or not issubclass(model, Model) or model.__module__ != models.__name__:
+            continue
         described: Any = model
-        if model.__module__ == models.__name__ and described.Meta.table_name not in made:
+        if described.Meta.table_name not in made:  # those before others that share it have its indexes
             model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
             made.add(described.Meta.table_name)
 
