@@ -111,9 +111,7 @@ class Interleaver:
             if client.meta.service_model.service_id != "DynamoDB":
                 return ask()
             if self._current is None:
-                answer = ask()
-                self._states.append(copy.deepcopy(table.items))
-                return answer
+                return self._noted(ask, operation)
             return self._asked(ask, operation, _consistent(arguments))
 
         base._make_api_call = asked
@@ -174,8 +172,13 @@ class Interleaver:
                 ask()
         if not consistent and self._schedule.stale is not None:
             return self._aged(ask, len(self._run.calls))
+        return self._noted(ask, operation)
+
+    def _noted(self, ask: Callable[[], Any], operation: str) -> Any:
+        """Do a request, and note the state of the table after a write."""
         answer = ask()
-        self._states.append(copy.deepcopy(self._table.items))
+        if not operation.startswith(("BatchGet", "Get", "Query", "Scan")):
+            self._states.append(copy.deepcopy(self._table.items))
         return answer
 
     def _aged(self, ask: Callable[[], Any], step: int) -> Any:

@@ -5,20 +5,15 @@ The figures are those that `python -m bench.costs.figures` prints from what was 
 
 from collections.abc import Mapping
 
-PER_CUSTOMER: Mapping[str, float] = {"DynamoDB": 1.885e-05, "Lambda": 1.946e-06, "S3": 8e-08}
+PER_CUSTOMER: Mapping[str, float] = {"DynamoDB": 1.94e-05, "Lambda": 1.943e-06, "S3": 3.1e-07}
 PER_BATCH: Mapping[str, float] = {
-    "CloudWatch Logs": 9.721e-07,
-    "DynamoDB": 1.298e-05,
+    "CloudWatch Logs": 1.208e-06,
+    "DynamoDB": 1.161e-05,
     "Lambda": 8e-07,
     "S3": 3.04e-05,
     "Step Functions": 0.0002,
 }
-PER_CLOSE: Mapping[str, float] = {
-    "CloudWatch Logs": 1.763e-06,
-    "DynamoDB": 2.6e-05,
-    "Lambda": 2e-06,
-    "S3": 0.0002096,
-}
+PER_CLOSE: Mapping[str, float] = {"CloudWatch Logs": 1.763e-06, "DynamoDB": 2.806e-05, "Lambda": 2e-06, "S3": 0.0002212}
 WORKER_SECOND = 6.667e-06
 """A worker that charges, for as long as the provider's limit lets it."""
 EMAIL = 0.0001
