@@ -71,8 +71,8 @@ class Item(Model):
         stored_as = cls._get_discriminator_class(attribute_values)
         if stored_as and not issubclass(stored_as, cls):
             raise ValueError(f"Cannot instantiate a {cls.__name__} from the returned class: {stored_as.__name__}")
-        found: type[Any] = stored_as or cls
-        item: Self = found.__new__(found)  # with no values: reading sets all of them
+        found: Any = stored_as or cls
+        item: Self = object.__new__(found)  # with no values: reading sets all of them
         item._container_deserialize(attribute_values)
         return item
 
