@@ -226,11 +226,15 @@ class Rejects:
             self.path.unlink(missing_ok=True)  # an earlier import's rejects would be taken for this one's
         return self
 
-    def __exit__(self, *_: object) -> None:
-        with self._stack:
-            if self._writer:
-                for cells in self._rows.all():
-                    self._writer.write(cells)
+    def __exit__(self, _: object, failure: BaseException | None, *__: object) -> None:
+        try:
+            with self._stack:
+                if self._writer:
+                    for cells in self._rows.all():
+                        self._writer.write(cells)
+        except OSError as error:
+            if not failure:  # what has failed before says more
+                raise self._unwritable(error) from None
 
     def write(self, row: Row, reason: str) -> None:
         """Take a rejected row."""
@@ -245,8 +249,11 @@ class Rejects:
             file = self.path.open("w", encoding="utf-8", errors=UNWRITABLE, newline="")
             self._writer = CsvWriter(self._stack.enter_context(file))
         except OSError as error:
-            raise UserMistakeError(f"the rejects file {self.path} cannot be written: {error.strerror}") from None
+            raise self._unwritable(error) from None
         self._writer.write(header(self._columns))
+
+    def _unwritable(self, error: OSError) -> UserMistakeError:
+        return UserMistakeError(f"the rejects file {self.path} cannot be written: {error.strerror}")
 
 
 @contextmanager

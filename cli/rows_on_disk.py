@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -25,10 +25,27 @@ _MOST_HELD, _BLOCK = 8 << 20, 1 << 16
 """Characters of rejected rows that are held before they are written, and bytes that are read of each run at a time."""
 
 
-class DiskRuns:
-    """`Runs` in one file without a name."""
+_NOTHING_IMPORTED = (
+    "the rows do not fit into {} ({}); nothing was imported\n"
+    "while a file is imported, its rows are there, unpacked: set TMPDIR to a folder with more room"
+)
+_SOME_IMPORTED = (
+    "the rejected rows do not fit into {} ({}); what was imported until then stays\n"
+    "set TMPDIR to a folder with more room, and import the file again: that adds the rest"
+)
 
-    def __init__(self) -> None:
+
+class DiskRuns:
+    """`Runs` in one file without a name.
+
+    Parameters
+    ----------
+    full : str
+        What is said if there is no room: takes the folder and the system's error.
+    """
+
+    def __init__(self, full: str = _NOTHING_IMPORTED) -> None:
+        self._full = full
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._starts: list[int] = []
         self.size = self.read_bytes = 0
@@ -40,19 +57,18 @@ class DiskRuns:
         Raises
         ------
         UserMistakeError
-            There is no room for it.
+            There is no room for it. No run can be written any more; the earlier ones can be read.
         """
         assert number == len(self._starts)
-        self._starts.append(self.size)
+        size = self.size
         try:
             for piece in pieces:
-                self.size += self._file.write(piece)
+                size += self._file.write(piece)
             self._file.flush()
         except OSError as error:
-            raise UserMistakeError(
-                f"the rows do not fit into {tempfile.gettempdir()} ({error.strerror}); nothing was imported\n"
-                "while a file is imported, its rows are there, unpacked: set TMPDIR to a folder with more room"
-            ) from None
+            raise UserMistakeError(self._full.format(tempfile.gettempdir(), error.strerror)) from None
+        self._starts.append(self.size)
+        self.size = size
 
     def read(self, part: Slice) -> bytes:
         """Read a part of a run."""
@@ -61,7 +77,8 @@ class DiskRuns:
 
     def close(self) -> None:
         """Give the space back."""
-        self._file.close()
+        with suppress(OSError):  # closing tries again to write what there was no room for
+            self._file.close()
 
 
 class RowsByCustomer:
@@ -94,7 +111,7 @@ class RowsInOrder:
     """Rows that come in any order, and go in the file's, however many they are."""
 
     def __init__(self) -> None:
-        self._runs = DiskRuns()
+        self._runs = DiskRuns(_SOME_IMPORTED)
         self._ends: list[int] = []
         self._held: list[tuple[int, str]] = []
         self._characters = 0
@@ -109,8 +126,6 @@ class RowsInOrder:
 
     def all(self) -> Iterator[list[str | int]]:
         """Hand them on by their numbers."""
-        if self._ends:
-            self._write()
         self._held.sort()
         held = (json.loads(line) for _, line in self._held)
         yield from heapq.merge(held, *map(self._run, range(len(self._ends))), key=lambda cells: cells[0])

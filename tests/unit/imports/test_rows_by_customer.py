@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from hypothesis import given
@@ -144,6 +145,44 @@ def test_a_full_disk_is_reported_with_what_to_do_and_nothing_is_imported(
     assert not monthclose.world.usage._events
 
 
+class FullLater:
+    """A file on a disk that has no room after some runs."""
+
+    def __init__(self, file: IO[bytes], room: int) -> None:
+        self._file, self._room = file, room
+
+    def write(self, content: bytes) -> int:
+        if self._file.tell() + len(content) > self._room:
+            raise OSError(28, "No space left on device")
+        return self._file.write(content)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def test_a_disk_that_is_full_of_rejected_rows_is_reported_and_those_that_were_taken_are_in_the_file(
+    monthclose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monthclose.world.add_customer("c00")
+    make, made = tempfile.TemporaryFile, list[FullLater]()
+
+    def temporary() -> FullLater:
+        made.append(FullLater(make(), 1500 if made else 1 << 30))  # the first has the file's rows
+        return made[-1]
+
+    monkeypatch.setattr(rows_on_disk, "_MOST_HELD", 500)
+    monkeypatch.setattr(tempfile, "TemporaryFile", temporary)
+    path, rejects = tmp_path / "a.csv", tmp_path / "rejects.csv"
+    path.write_text(HEADER + BY_TIME)
+    result = monthclose("import", "usage", path, "--rejects", rejects, exit_code=2)
+    assert "the rejected rows do not fit into" in result.stderr
+    assert "(No space left on device); what was imported until then stays" in result.stderr
+    assert monthclose.world.usage._events
+    numbers = [int(line[0]) for line in written(rejects)[1:]]
+    assert len(numbers) > 20
+    assert numbers == sorted(numbers)
+
+
 def test_an_import_that_is_broken_off_leaves_nothing_on_the_disk(
     monthclose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +222,7 @@ def as_before(world: World, run: str, lane: int) -> None:
     objects = world.inbox.objects
     key = f"parts/{run}/split.json"
     split = json.loads(objects[key])
-    del split["runs"], split["part_bytes"]
+    del split["runs"], split["part_bytes"], split["results"]
     objects[key] = json.dumps(split).encode()
     del objects[f"parts/{run}/runs/00000.rows"]
     for number in range(2):
