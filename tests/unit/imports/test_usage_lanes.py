@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Row
 from monthclose.errors import BrokeOffError, TryLaterError
+from monthclose.names import PARTS_PREFIX
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.split_usage import Split, Splitter, split_key
 from monthclose.use_cases.imports.usage_outcome import UsageOutcome
@@ -130,6 +131,46 @@ def test_a_failed_import_is_resumed_unless_the_file_was_dropped_again(drop: Drop
     with pytest.raises(BrokeOffError, match="a newer version of this file was dropped"):
         drop.finish(first.run)
     assert [str(event.quantity) for event in drop.events() if not event.replaced_by] == ["24", "25"]
+
+
+CUSTOMERS = [f"c{number}" for number in range(8)]
+OF_MANY = of(*[f"{name},droplet,1,2026-10-02T10:0{minute}:00Z\n" for minute in range(4) for name in CUSTOMERS])
+
+
+def broken_off(drop: Drop) -> str:
+    """Load the first part of each lane, and fail."""
+    for name in CUSTOMERS:
+        drop.world.add_customer(name)
+    drop.world.inbox.drop(KEY, OF_MANY)
+    run = drop.receive().run
+    for lane in drop.lanes(run):
+        drop.load(run, lane, time_is_up=lambda: True)
+    return run
+
+
+def require_whole(drop: Drop) -> None:
+    outcome = drop.run(execution="import-2")
+    assert outcome["taken"] == sum(len(drop.events(name)) for name in CUSTOMERS) == 4 * len(CUSTOMERS)
+
+
+@pytest.mark.parametrize("changed", [{"lanes": 3}, {"part_kb": 1}])
+def test_a_failed_import_is_run_again_with_other_settings(drop: Drop, changed: dict[str, int]) -> None:
+    broken_off(drop)
+    drop.settings = replace(LARGE, **changed)
+    require_whole(drop)
+
+
+def test_the_results_of_parts_that_an_earlier_release_dealt_otherwise_are_not_taken_for_these(drop: Drop) -> None:
+    run = broken_off(drop)
+    found = drop.world.inbox.objects
+    tallies = [key for key in found if key.endswith("tally.json")]
+    assert tallies
+    earlier = {f"{PARTS_PREFIX}{run}/{'/'.join(key.split('/')[-2:])}": found[key] for key in tallies}
+    assert not earlier.keys() & set(tallies)
+    for key in tallies:
+        del found[key]
+    found.update(earlier)
+    require_whole(drop)
 
 
 def test_the_description_of_a_split_file_is_read_as_it_was_written(drop: Drop) -> None:

@@ -12,7 +12,7 @@ from monthclose.use_cases.audit.record_act import ActRecorder
 from monthclose.use_cases.imports.dropped_file import read_tally
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.rejected_rows import Cells
-from monthclose.use_cases.imports.split_usage import Split, part_key, split_key
+from monthclose.use_cases.imports.split_usage import Split, split_key
 from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
 
 _BLOCK, _MOST_READ = 1 << 20, 1 << 27
@@ -45,17 +45,19 @@ class UsageFinisher:
         tally, with_rejects = Tally(), list[str]()
         for lane, parts in enumerate(split.parts):
             for part in range(parts):
-                if self._add(tally, run, lane, part):
-                    with_rejects.append(part_key(run, lane, part, "rejects.jsonl"))
+                if self._add(tally, split, lane, part):
+                    with_rejects.append(split.part_key(lane, part, "rejects.jsonl"))
         block = min(_MOST_READ // max(len(with_rejects), 1), _BLOCK)
         rejected = heapq.merge(*(self._rejected(key, block) for key in with_rejects), key=lambda line: line[0])
         return outcomes.keep(split.file, split.columns, tally, rejected, check=split.check)
 
-    def _add(self, tally: Tally, run: str, lane: int, part: int) -> bool:
+    def _add(self, tally: Tally, split: Split, lane: int, part: int) -> bool:
         try:
-            content = json.loads(self.inbox.get(part_key(run, lane, part, "tally.json")))
+            content = json.loads(self.inbox.get(split.part_key(lane, part, "tally.json")))
         except KeyError:
-            raise BrokeOffError(f"part {part} of lane {lane} of {run} is not loaded; drop the file again") from None
+            raise BrokeOffError(
+                f"part {part} of lane {lane} of {split.file.run} is not loaded; drop the file again"
+            ) from None
         tally.add(read_tally(content))
         return bool(content["rejected"])
 

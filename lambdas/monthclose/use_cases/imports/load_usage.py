@@ -11,7 +11,7 @@ from monthclose.use_cases.imports.dropped_file import tally_content
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.import_usage import FileImport, UsageImporter
 from monthclose.use_cases.imports.rejected_rows import rejected
-from monthclose.use_cases.imports.split_usage import Split, lane_parts, part_key, split_key
+from monthclose.use_cases.imports.split_usage import Split, lane_parts, split_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class LaneLoader:
             if part > first and time_is_up():
                 return part
             self.lock.require(split.file, execution)
-            if not self.inbox.has(part_key(run, lane, part, "tally.json")):
+            if not self.inbox.has(split.part_key(lane, part, "tally.json")):
                 self._load_part(split, file, lane, part, rows(), time_is_up)
         return -1
 
     def _load_part(
         self, split: Split, file: FileImport, lane: int, part: int, rows: Iterator[Row], time_is_up: TimeIsUp
     ) -> None:
-        run, lines = split.file.run, list[tuple[int, str]]()
+        lines = list[tuple[int, str]]()
 
         def reject(row: Row, reason: str) -> None:
             lines.append((row.number, json.dumps(rejected(row, reason, split.columns))))
@@ -54,6 +54,6 @@ class LaneLoader:
         tally = file.load(rows, reject, time_is_up)
         if lines:
             content = "\n".join(line for _, line in sorted(lines)).encode()  # in the file's order
-            self.inbox.put(part_key(run, lane, part, "rejects.jsonl"), content, "application/jsonl")
+            self.inbox.put(split.part_key(lane, part, "rejects.jsonl"), content, "application/jsonl")
         # A part's tally is written once: a second run finds its usage stored, and would count none as late.
-        self.inbox.put_new(part_key(run, lane, part, "tally.json"), json.dumps(tally_content(tally)).encode())
+        self.inbox.put_new(split.part_key(lane, part, "tally.json"), json.dumps(tally_content(tally)).encode())

@@ -5,9 +5,10 @@ correction names an event of the same month. So all rows of a customer go into t
 the lanes are independent. The result is that of importing the file in one piece.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -39,6 +40,9 @@ class Split:
         What each run of rows holds, see `Lengths`. Earlier releases wrote each part as an object of its own: empty.
     part_bytes : int
         How much of the runs is loaded at a time.
+    results : str
+        Name of the folder of the parts' results: another for each way to split the file. Parts of another way have
+        other rows, so their results say nothing about these parts. Earlier releases had none.
     """
 
     name: str
@@ -50,11 +54,21 @@ class Split:
     check: bool = False
     runs: tuple[Lengths, ...] = ()
     part_bytes: int = 0
+    results: str = ""
 
     @property
     def file(self) -> DroppedFile:
         """The file."""
         return DroppedFile(self.name, self.version)
+
+    def part_key(self, lane: int, part: int, what: str) -> str:
+        """Name an object of a lane's part: what came of it."""
+        folder = f"{self.file.run}/{self.results}" if self.results else self.file.run
+        return f"{PARTS_PREFIX}{folder}/lane-{lane:03}/{part:05}.{what}"
+
+    def with_results(self) -> "Split":
+        """Name the folder of the results after everything that the parts' rows and results depend on."""
+        return replace(self, results=hashlib.sha256(self.content()).hexdigest()[:12])
 
     def content(self) -> bytes:
         """Write it as JSON."""
@@ -77,11 +91,6 @@ def split_key(run: str) -> str:
 def lanes_key(run: str) -> str:
     """Name the object that lists the lanes, for the Map."""
     return f"{PARTS_PREFIX}{run}/lanes.json"
-
-
-def part_key(run: str, lane: int, part: int, what: str) -> str:
-    """Name an object of a lane's part: what came of it."""
-    return f"{PARTS_PREFIX}{run}/lane-{lane:03}/{part:05}.{what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ def lane_parts(inbox: Inbox, split: Split, lane: int) -> Iterator[Callable[[], I
             yield partial(sorted_rows, file, part, columns)
         return
     for number in range(split.parts[lane]):  # the file was split by an earlier release: in its own order
-        yield partial(_rows_of_object, inbox, part_key(split.file.run, lane, number, "rows.jsonl"), columns)
+        yield partial(_rows_of_object, inbox, split.part_key(lane, number, "rows.jsonl"), columns)
 
 
 def _rows_of_object(inbox: Inbox, key: str, columns: Sequence[str]) -> Iterator[Row]:
@@ -166,6 +175,7 @@ class Splitter:
         parts = tuple(map(len, parts_of(dealer.lengths, self.lanes, self.part_bytes)))
         runs = tuple(dealer.lengths)
         split = Split(file.name, file.version, names, layout, horizon_days, parts, check, runs, self.part_bytes)
+        split = split.with_results()
         self.inbox.put(split_key(file.run), split.content())
         listed = [{"lane": number, "parts": count} for number, count in enumerate(parts) if count]
         self.inbox.put(lanes_key(file.run), json.dumps(listed).encode())
