@@ -70,7 +70,7 @@ def split(raw: "io.BufferedReader[Any]", settings: DropSettings) -> int:
     """Split a file, and return the bytes written."""
     table, inbox = read_table("usage.csv", raw), Nowhere()
     mapping = ColumnMapping.resolve(USAGE, table.columns, FileOptions(), HINTS)
-    splitter = Splitter(inbox, settings.lanes, settings.part_kb * 1024)
+    splitter = Splitter(inbox, settings.lanes, settings.part_bytes)
     splitter.split(DroppedFile("usage.csv", "1"), table.rows, table.columns, mapping, 366, lambda: False)
     return inbox.written
 

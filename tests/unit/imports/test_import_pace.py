@@ -120,6 +120,42 @@ def test_lanes_share_the_bound_and_the_command_has_it_whole(monkeypatch: pytest.
     assert made.lane_loader.importer.pace._per_second == made.usage_receiver.importer.pace._per_second == 250
 
 
+LANE = DropSettings(lanes=1, rows_per_second_while_closing=5)
+"""A part has at most 120 KB; a second at a lane's pace, five rows."""
+
+
+def test_a_lane_keeps_to_the_pace_over_all_of_its_calls(world: World, watch: Watch) -> None:
+    calls, part = list[float](), 0
+    world.inbox.drop(KEY, of(GOOD * 12_000))
+    received = Drop(world, LANE).receive()
+    [lane] = Drop(world).lanes(received.run)
+    world.open()
+    while part != -1:
+        # Each call is in a process of its own: it knows nothing of what was imported before.
+        world.use_cases.__dict__["lane_importer"] = replace(world.importer, pace=pace(world, watch, 5))
+        world.use_cases.__dict__.pop("lane_loader", None)
+        began = watch.time
+        part = Drop(world).load(received.run, lane, part, time_is_up=lambda: watch.time - began > 630)  # noqa: B023
+        calls.append(watch.time - began)
+    assert watch.time == pytest.approx(12_000 / 5, rel=0.01)
+    assert max(calls) <= 630
+
+
+def test_without_a_close_a_lane_is_loaded_in_one_call(world: World, watch: Watch) -> None:
+    world.inbox.drop(KEY, of(GOOD * 12_000))
+    drop = Drop(world, LANE)
+    run = drop.receive().run
+    world.use_cases.__dict__["lane_importer"] = replace(world.importer, pace=pace(world, watch, 5))
+    assert drop.load(run, drop.lanes(run)[0]) == -1
+    assert watch.time == 0
+
+
+def test_a_part_is_never_larger_than_what_a_function_can_load_while_a_close_runs() -> None:
+    assert DropSettings().part_bytes == 600 * 2000 // 16 * 40 < DropSettings().part_kb * 1024
+    assert DropSettings(rows_per_second_while_closing=0).part_bytes == DropSettings().part_kb * 1024
+    assert DropSettings(part_kb=64).part_bytes == 64 * 1024
+
+
 def test_a_dropped_file_and_an_import_by_command_keep_to_the_pace(world: World) -> None:
     waited = list[int]()
 

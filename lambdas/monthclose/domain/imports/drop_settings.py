@@ -2,6 +2,17 @@
 
 from dataclasses import dataclass
 
+PACED_SECONDS = 600
+"""What a function may take for the rows that it loads at the pace of a close: it has a quarter of an hour, and begins
+nothing after 70% of it."""
+_ROW_BYTES = 40
+"""Rows are longer than that, as text: a customer, a SKU, a quantity and a time."""
+
+
+def seconds_for(size: float, rows_per_second: float) -> float:
+    """Say how many seconds so many bytes of rows take at most."""
+    return size / _ROW_BYTES / rows_per_second
+
 
 @dataclass(frozen=True, slots=True)
 class DropSettings:
@@ -10,7 +21,7 @@ class DropSettings:
     Parameters
     ----------
     part_kb : int
-        Text that is loaded in one go, in KB: a file with no more text than that (unpacked) isn't split.
+        The most text that is loaded in one go, in KB; see `part_bytes`.
     lanes : int
         The number of lanes in which a larger one is loaded, side by side. All of a customer's usage is in one lane.
     wait_seconds : int
@@ -25,3 +36,12 @@ class DropSettings:
     lanes: int = 16
     wait_seconds: int = 60
     rows_per_second_while_closing: int = 2000
+
+    @property
+    def part_bytes(self) -> int:
+        """Text that is loaded in one go, in bytes: a file with no more text than that (unpacked) isn't split.
+
+        A part is loaded to its end whatever the time, so its rows must fit into a function's time while a close runs.
+        """
+        lane, most = self.rows_per_second_while_closing / self.lanes, self.part_kb * 1024
+        return min(most, int(PACED_SECONDS * lane * _ROW_BYTES)) if lane else most

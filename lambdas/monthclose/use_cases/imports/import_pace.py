@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.imports.drop_settings import PACED_SECONDS, seconds_for
 from monthclose.ports import Closes, Tell, TimeIsUp
 
 _LOOK_SECONDS = 15.0
@@ -55,6 +56,20 @@ class ImportPace:
             self._sleep(min(left, _NAP_SECONDS))
             if not self._close_runs():
                 return
+
+    def turn(self) -> Callable[[float], bool]:
+        """Begin a function's turn; returns what says whether so many bytes of rows can be imported in the rest of it.
+
+        Without a close, anything can. A part that did not fit would be finished without waiting once time is up.
+        """
+        began = self._now()
+
+        def fits(size: float) -> bool:
+            if not self._per_second or not self._close_runs():
+                return True
+            return seconds_for(size, self._per_second) <= PACED_SECONDS - (self._now() - began)
+
+        return fits
 
     def _close_runs(self) -> bool:
         with self._lock:

@@ -25,6 +25,8 @@ class LaneLoader:
     def load(self, run: str, lane: int, first: int, execution: str, time_is_up: TimeIsUp = lambda: False) -> int:
         """Load a lane's parts from `first` on, at least one; returns the next one, or -1 after the last.
 
+        While a close runs, no part is begun that can't be loaded at its pace in the time left.
+
         Raises
         ------
         BrokeOffError
@@ -33,14 +35,17 @@ class LaneLoader:
         split = Split.read(self.inbox.get(split_key(run)))
         importer = replace(self.importer, horizon=timedelta(days=split.horizon_days))
         file = (importer.on_trial() if split.check else importer).of_file(split.layout, split.name)
-        for part, rows in enumerate(lane_parts(self.inbox, split, lane)):
+        fits = importer.pace.turn()
+        for part, found in enumerate(lane_parts(self.inbox, split, lane)):
             if part < first:
                 continue
-            if part > first and time_is_up():
+            if part > first and (time_is_up() or not (split.check or fits(found.size))):
                 return part
             self.lock.require(split.file, execution)
             if not self.inbox.has(split.part_key(lane, part, "tally.json")):
-                self._load_part(split, file, lane, part, rows(), time_is_up)
+                self._load_part(split, file, lane, part, found.rows(), time_is_up)
+                if not split.check:
+                    importer.pace.wait(0, time_is_up)  # its last rows' share, too: the next call may be elsewhere
         return -1
 
     def _load_part(

@@ -118,7 +118,7 @@ class UsageReceiver:
         mapping = ColumnMapping.resolve(USAGE, table.columns, reading, HINTS, open_ended=table.open_ended)
         importer = replace(self.importer, horizon=options.horizon or self.importer.horizon)
         importer = importer.on_trial() if options.check else importer
-        part_bytes = self.settings.part_kb * 1024
+        part_bytes = self.settings.part_bytes
         checked_rows = checked(file.name, table.rows, mapping, HINTS, self.time_zone)
         head, ended = _read_head(checked_rows, part_bytes)
         if ended:

@@ -7,10 +7,11 @@ the lanes are independent. The result is that of importing the file in one piece
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
@@ -112,15 +113,31 @@ class SplitFile:
         return f"{PARTS_PREFIX}{self.run}/runs/{number:05}.rows"
 
 
-def lane_parts(inbox: Inbox, split: Split, lane: int) -> Iterator[Callable[[], Iterator[Row]]]:
-    """Say how to read each part of a lane; its rows come customer by customer."""
+class LanePart(NamedTuple):
+    """A part of a lane.
+
+    Parameters
+    ----------
+    size : float
+        Its bytes; infinite if that was not kept.
+    rows : callable
+        Reads its rows, customer by customer.
+    """
+
+    size: float
+    rows: Callable[[], Iterator[Row]]
+
+
+def lane_parts(inbox: Inbox, split: Split, lane: int) -> Iterator[LanePart]:
+    """List the parts of a lane."""
     file, columns = SplitFile(inbox, split.file.run), split.columns
     if split.runs:
         for part in parts_of(split.runs, len(split.parts), split.part_bytes)[lane]:
-            yield partial(sorted_rows, file, part, columns)
+            yield LanePart(sum(each.length for each in part), partial(sorted_rows, file, part, columns))
         return
     for number in range(split.parts[lane]):  # the file was split by an earlier release: in its own order
-        yield partial(_rows_of_object, inbox, split.part_key(lane, number, "rows.jsonl"), columns)
+        key = split.part_key(lane, number, "rows.jsonl")
+        yield LanePart(math.inf, partial(_rows_of_object, inbox, key, columns))
 
 
 def _rows_of_object(inbox: Inbox, key: str, columns: Sequence[str]) -> Iterator[Row]:
