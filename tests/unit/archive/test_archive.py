@@ -1,6 +1,6 @@
 """Old usage leaves for the archive, and is found there: explained, billed again, and taken back by late usage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,9 +12,9 @@ from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageChange, UsageEvent, UsageMonth
 from monthclose.domain.usage_archive import month_folder, part_key, part_of
 from monthclose.errors import BrokeOffError, ConflictError, TryLaterError
-from monthclose.ports.usage_archive import WrittenUsage
+from monthclose.ports.usage_archive import LeavingUsage, PackedMonth, WrittenUsage
 from tests.archiving import archive
-from tests.fakes.archive import FakeUsageFiles
+from tests.fakes.archive import FakePackedMonth, FakeUsageFiles
 from tests.unit.dying import DiedError
 from tests.world import World
 
@@ -133,6 +133,34 @@ def test_nothing_leaves_if_a_file_does_not_come_back_as_it_was_written(world: Wo
         archive(world, only=SEPTEMBER)
     assert not world.leaving_usage.gone
     assert part_key(SEPTEMBER, 0) not in world.documents.objects
+
+
+class WithoutEvents:
+    """`LeavingUsage` that takes a customer's archived month for one in DynamoDB, of which it finds no events."""
+
+    def __init__(self, usage: LeavingUsage, customer_id: str) -> None:
+        self._usage, self._customer_id = usage, customer_id
+
+    def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
+        for month in months:
+            if month.customer_id == self._customer_id:
+                yield FakePackedMonth(month, [], "old")
+            else:
+                yield from self._usage.packed([month])
+
+    def expire(self, month: UsageMonth, seen: str, at: datetime) -> bool:
+        return month.customer_id == self._customer_id or self._usage.expire(month, seen, at)
+
+
+@pytest.mark.parametrize("customer_id", ["customer-00", "customer-03", "customer-19"])
+def test_an_archived_month_is_never_replaced_by_one_without_events(world: World, customer_id: str) -> None:
+    archive(world, only=SEPTEMBER)
+    world.usage.put([event("customer-05", 9)])
+    before = everything(world)
+    archiver(world, usage=WithoutEvents(world.leaving_usage, customer_id))
+    with pytest.raises(TryLaterError, match="no usage"):
+        archive(world, "archive-2", only=SEPTEMBER)
+    assert everything(world) == before
 
 
 def test_a_month_into_which_something_was_stored_meanwhile_stays_and_is_archived_next_time(world: World) -> None:

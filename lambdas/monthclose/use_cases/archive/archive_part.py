@@ -178,7 +178,12 @@ class _Months:
                 self._next_live = next(self._live, None)
 
     def _reading(self, month: PackedMonth) -> Iterator[UsageEvent]:
-        yield from month.events()
+        """Stream a month; one without events would leave with the archived copy that it is taken for newer than."""
+        event = None
+        for event in month.events():
+            yield event
+        if event is None:
+            raise TryLaterError(f"there was no usage of {month.month.period} where some is: nothing is archived")
         self.read.append(Read(month.month.customer_id, month.seen))
 
 

@@ -205,17 +205,26 @@ class DynamoUsageStore:
         return StoredUsage(found, version)
 
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
-        """Find months that are in packs: the first packs of a hundred are read together, and are all of most."""
+        """Find months that are in packs: the first packs of a hundred are read together, and are all of most.
+
+        Raises
+        ------
+        TryLaterError
+            A large month has left the packs since its first one was read.
+        """
         for some in batched(months, _MONTHS_AT_ONCE, strict=False):
-            # An old answer does no harm: `expire` refuses what was read before something else was stored.
-            for month, reading in self._reader.months(dict.fromkeys(some, ()), consistent=False).items():
+            # An old answer would do harm: what an earlier run let go would count as being here, as it was before.
+            for month, reading in self._reader.months(dict.fromkeys(some, ()), consistent=True).items():
                 if reading.state.tail:
                     yield PackedMonth(month, reading.state.version, self._bodies(reading.state))
 
     def _bodies(self, state: MonthState) -> Iterator[bytes]:
         if state.tail and state.tail.number == 1 and not state.tail.full:
             return iter((state.tail.body,))
-        return self._reader.bodies(state.month).stream or iter(())
+        stream = self._reader.bodies(state.month).stream
+        if stream is None:
+            raise TryLaterError(f"the usage of {state.month.period} left DynamoDB while it was read")
+        return stream
 
     def move(self, month: UsageMonth) -> bool:
         """Move a month into packs from where it was earlier; False if there was nothing to move, or somebody did."""
