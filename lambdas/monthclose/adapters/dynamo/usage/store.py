@@ -134,9 +134,8 @@ class DynamoUsageStore:
     def _plans(self, changes: Collection[UsageChange]) -> dict[UsageMonth, PlannedChange]:
         """Plan changes; those of months that aren't any more as they were seen have no plan."""
         plans, seen = dict[UsageMonth, PlannedChange](), dict[UsageMonth, str]()
+        self._note_returns(changes)
         for change in changes:
-            for store in self._earlier if change.seen in (NOTHING, EARLIER) else ():
-                store.comes_back(change.month.period)
             state = self._remembered.get(change.month)
             if state and state.version == change.seen and not change.replaced:
                 plans[change.month] = planned(state, change.added, (), {})
@@ -154,6 +153,16 @@ class DynamoUsageStore:
                 packs = self._reader.numbered(reading.state, set(reading.places.values()))
                 plans[change.month] = planned(reading.state, change.added, change.replaced, packs)
         return plans
+
+    def _note_returns(self, changes: Iterable[UsageChange]) -> None:
+        """Note, before they are written, the periods whose usage may come back; once each, whoever's it is.
+
+        Not remembered for the next time: an archive run may have begun by then, and want to know of it again.
+        """
+        periods = {change.month.period: None for change in changes if change.seen in (NOTHING, EARLIER)}
+        for period in periods:
+            for store in self._earlier:
+                store.comes_back(period)
 
     def _read(self, wanted: Mapping[UsageMonth, Collection[str]], *, consistent: bool) -> dict[UsageMonth, Reading]:
         """Read months; a large one that was read before only as far as it has grown, or has what is wanted."""
