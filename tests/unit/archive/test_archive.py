@@ -271,6 +271,81 @@ def test_one_run_at_a_time_archives(world: World) -> None:
     planner.require("archive-2")
 
 
+class TakenOver(FakeUsageFiles):
+    """Has another run take a part over, and archive all of it, while one file is written or once it has been read."""
+
+    def __init__(self, world: World, at: int) -> None:
+        super().__init__(world.documents)
+        self._world, self._left = world, at
+
+    def write(self, key: str, events: Iterable[UsageEvent]) -> WrittenUsage:
+        some = list(events)
+        self._pass_one()
+        return super().write(key, some)
+
+    def read(self, written: WrittenUsage) -> Iterator[UsageEvent]:
+        yield from super().read(written)
+        self._pass_one()
+
+    def _pass_one(self) -> None:
+        self._left -= 1
+        if self._left == -1:
+            self._world.workflow.running.clear()
+            archive(self._world, "archive-2", only=SEPTEMBER)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first time", "usage has come back"])
+@pytest.mark.parametrize("at", range(6))
+def test_a_run_that_was_aborted_but_still_works_disturbs_nothing_of_the_next_one(
+    world: World, at: int, again: bool
+) -> None:
+    planner = world.use_cases.archive_planner
+    if again:
+        archive(world, "archive-0", only=SEPTEMBER)
+        late(world, "customer-19", 50)
+    before = everything(world)
+    world.workflow.running.add("archive-1")
+    assert planner.claim("archive-1")
+    plan = planner.plan(SEPTEMBER)
+    planner.deal(plan)
+    archiver(world, events_in_a_file=25)
+    first = replace(world.use_cases.part_archiver, files=TakenOver(world, at))
+    with pytest.raises(BrokeOffError):
+        first.archive(plan, 0, require=lambda: planner.require("archive-1"))
+    assert everything(world) == before
+    month = world.use_cases.archive_store.month(SEPTEMBER)
+    assert month
+    assert month.events == len([event for events in before.values() for event in events])
+    listed = world.use_cases.archive_store.part(SEPTEMBER, 0).files
+    assert files_of(world) == {f"{month_folder(SEPTEMBER)}{file.name}" for file in listed}
+
+
+@pytest.mark.parametrize("at", [3, 4])
+def test_a_run_that_was_aborted_lets_nothing_leave_any_more(
+    world: World, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monthclose.use_cases.archive.archive_part._EXPIRED_AT_ONCE", 6)
+    archiver(world, events_in_a_file=25)
+    made, before, passed, gone = world.use_cases, everything(world), 0, 0
+    assert made.archive_planner.claim("archive-1")
+    made.archive_planner.deal(plan := made.archive_planner.plan(SEPTEMBER))
+
+    def time_is_up() -> bool:
+        nonlocal passed, gone
+        passed += 1
+        if passed == at:
+            made.archive_planner.claim("archive-2")
+            gone = len(world.leaving_usage.gone)
+        return False
+
+    with pytest.raises(BrokeOffError):
+        made.part_archiver.archive(
+            plan, 0, time_is_up=time_is_up, require=lambda: made.archive_planner.require("archive-1")
+        )
+    assert len(world.leaving_usage.gone) == gone == (0 if at == 3 else 6)
+    assert everything(world) == before
+
+
 def test_the_oldest_month_is_next_but_none_while_a_close_is_running(world: World) -> None:
     planner = world.use_cases.archive_planner
     assert planner.next_due() == AUGUST
