@@ -95,6 +95,18 @@ def test_usage_of_a_customer_who_had_none_makes_an_archived_month_due_again(fill
     assert filled.documents.has(came_back_key(OLD))
 
 
+def test_late_usage_of_many_customers_is_noted_once(filled: AnyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive_month(UseCases(filled), OLD)
+    CLOCK.pass_time(minutes=11)
+    noted, put = list[str](), filled.documents.put
+    monkeypatch.setattr(filled.documents, "put", lambda key, *content: (noted.append(key), put(key, *content)))
+    months = [UsageMonth(name, OLD) for name in ("small", "two", *(f"new-{number}" for number in range(20)))]
+    seen = filled.usage.look_up(dict.fromkeys(months, ()))
+    changes = [UsageChange(month, seen[month].version, [event(month.customer_id, 7000)]) for month in months]
+    assert filled.usage.store(changes) == []
+    assert noted == [came_back_key(OLD)]
+
+
 @pytest.mark.parametrize("removed", [False, True], ids=["expiring", "removed"])
 def test_what_has_left_says_the_same_and_comes_back_whole_with_what_is_late(filled: AnyWorld, removed: bool) -> None:
     world, before = filled, everything(filled)

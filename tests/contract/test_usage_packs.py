@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.models import UsageItem, UsagePackItem
 from monthclose.adapters.dynamo.usage import moving
 from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
@@ -18,6 +19,7 @@ from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageChange, UsageEvent, UsageMonth
+from monthclose.errors import TryLaterError
 from monthclose.ports import EarlierUsage
 from monthclose.use_cases.imports.move_usage import MovedUsage
 from tests.contract.conftest import REGION
@@ -361,6 +363,46 @@ def test_a_month_whose_first_pack_was_removed_before_the_others_begins_again(aws
     late = another(aws, Kept(events))
     assert late.store([change(late, [event(90_000)])]) == []
     assert stored(another(aws)) == [*events, event(90_000)]
+
+
+class Behind:
+    """Batches whose answers are old, but for consistent ones."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches, self._old = batches, packs()
+
+    def read(self, model: type[UsagePackItem], keys: Iterable[Any], *, consistent: bool) -> Iterable[UsagePackItem]:
+        if consistent:
+            return self._batches.read(model, keys, consistent=True)
+        wanted = set(keys)
+        return [item for item in self._old if (item.pk, item.number) in wanted]
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_what_has_just_left_is_not_archived_again_on_an_old_answer(aws: Runtime, count: int) -> None:
+    usage = another(aws)
+    filled(usage, count)
+    late = DynamoUsageStore(aws._connection, Behind(aws._batches))  # type: ignore[arg-type]
+    assert usage.expire(MONTH, seen(usage).version, EXPIRES)
+    assert list(late.packed([MONTH])) == []
+
+
+def test_a_large_month_that_leaves_while_it_is_read_is_not_taken_for_an_empty_one(aws: Runtime) -> None:
+    """Two runs at once: one lets the month go wherever the other is."""
+    refused = 0
+    for at in range(6):
+        month = UsageMonth(f"c{at}", OCTOBER)
+        usage = another(aws)
+        store_usage(usage, [event(number, month.customer_id) for number in range(300)])
+        version = seen(usage, month=month).version
+        with Between(at, partial(another(aws).expire, month, version, EXPIRES)).of(aws):
+            try:
+                read = [len(list(one.events())) for one in usage.packed([month])]
+            except TryLaterError:
+                refused += 1
+            else:
+                assert read in ([300], [])
+    assert refused
 
 
 def test_reading_ends_with_an_error_if_the_month_was_moved_meanwhile(aws: Runtime) -> None:

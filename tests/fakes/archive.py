@@ -90,20 +90,20 @@ class FakeLeavingUsage(FakeUsageStore):
 
     def store(self, changes: Iterable[UsageChange]) -> list[UsageMonth]:
         wanted = list(changes)
-        for change in wanted:
-            self._take_back(change.month)
+        self._take_back({change.month for change in wanted})
         return super().store(wanted)
 
     def put(self, events: Iterable[UsageEvent]) -> None:
         some = list(events)
-        for month in {event.key.month for event in some}:
-            self._take_back(month)
+        self._take_back({event.key.month for event in some})
         super().put(some)
 
-    def _take_back(self, month: UsageMonth) -> None:
-        if not self._is_here(month):
+    def _take_back(self, months: Iterable[UsageMonth]) -> None:
+        away = [month for month in months if not self._is_here(month)]
+        for period in {month.period for month in away}:
             if self.earlier:
-                self.earlier.comes_back(month.period)  # a month without usage so far, too
+                self.earlier.comes_back(period)  # a month without usage so far, too
+        for month in away:
             self._events[month] = {event.event_id: event for event in self._archived(month)}
             self.gone.pop(month, None)
 

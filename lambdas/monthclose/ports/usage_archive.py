@@ -59,7 +59,13 @@ class LeavingUsage(Protocol):
     """The table of usage packs, for what leaves it."""
 
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
-        """Find the months that are in the table, in the same order. Those that leave it already are left out."""
+        """Find the months that are in the table, in the same order. Those that leave it already are left out.
+
+        Raises
+        ------
+        TryLaterError
+            One has left the table while it was read.
+        """
 
     def expire(self, month: UsageMonth, seen: str, at: datetime) -> bool:
         """Let a month's packs expire, from now on unseen by whoever reads usage; they are deleted after a time.

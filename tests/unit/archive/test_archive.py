@@ -1,6 +1,6 @@
 """Old usage leaves for the archive, and is found there: explained, billed again, and taken back by late usage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,9 +12,9 @@ from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageChange, UsageEvent, UsageMonth
 from monthclose.domain.usage_archive import month_folder, part_key, part_of
 from monthclose.errors import BrokeOffError, ConflictError, TryLaterError
-from monthclose.ports.usage_archive import WrittenUsage
+from monthclose.ports.usage_archive import LeavingUsage, PackedMonth, WrittenUsage
 from tests.archiving import archive
-from tests.fakes.archive import FakeUsageFiles
+from tests.fakes.archive import FakePackedMonth, FakeUsageFiles
 from tests.unit.dying import DiedError
 from tests.world import World
 
@@ -135,6 +135,34 @@ def test_nothing_leaves_if_a_file_does_not_come_back_as_it_was_written(world: Wo
     assert part_key(SEPTEMBER, 0) not in world.documents.objects
 
 
+class WithoutEvents:
+    """`LeavingUsage` that takes a customer's archived month for one in DynamoDB, of which it finds no events."""
+
+    def __init__(self, usage: LeavingUsage, customer_id: str) -> None:
+        self._usage, self._customer_id = usage, customer_id
+
+    def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
+        for month in months:
+            if month.customer_id == self._customer_id:
+                yield FakePackedMonth(month, [], "old")
+            else:
+                yield from self._usage.packed([month])
+
+    def expire(self, month: UsageMonth, seen: str, at: datetime) -> bool:
+        return month.customer_id == self._customer_id or self._usage.expire(month, seen, at)
+
+
+@pytest.mark.parametrize("customer_id", ["customer-00", "customer-03", "customer-19"])
+def test_an_archived_month_is_never_replaced_by_one_without_events(world: World, customer_id: str) -> None:
+    archive(world, only=SEPTEMBER)
+    world.usage.put([event("customer-05", 9)])
+    before = everything(world)
+    archiver(world, usage=WithoutEvents(world.leaving_usage, customer_id))
+    with pytest.raises(TryLaterError, match="no usage"):
+        archive(world, "archive-2", only=SEPTEMBER)
+    assert everything(world) == before
+
+
 def test_a_month_into_which_something_was_stored_meanwhile_stays_and_is_archived_next_time(world: World) -> None:
     class Meanwhile(FakeUsageFiles):
         def write(self, key: str, events: Iterator[UsageEvent]) -> WrittenUsage:  # type: ignore[override]
@@ -241,6 +269,81 @@ def test_one_run_at_a_time_archives(world: World) -> None:
     with pytest.raises(BrokeOffError):
         planner.require("archive-1")
     planner.require("archive-2")
+
+
+class TakenOver(FakeUsageFiles):
+    """Has another run take a part over, and archive all of it, while one file is written or once it has been read."""
+
+    def __init__(self, world: World, at: int) -> None:
+        super().__init__(world.documents)
+        self._world, self._left = world, at
+
+    def write(self, key: str, events: Iterable[UsageEvent]) -> WrittenUsage:
+        some = list(events)
+        self._pass_one()
+        return super().write(key, some)
+
+    def read(self, written: WrittenUsage) -> Iterator[UsageEvent]:
+        yield from super().read(written)
+        self._pass_one()
+
+    def _pass_one(self) -> None:
+        self._left -= 1
+        if self._left == -1:
+            self._world.workflow.running.clear()
+            archive(self._world, "archive-2", only=SEPTEMBER)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first time", "usage has come back"])
+@pytest.mark.parametrize("at", range(6))
+def test_a_run_that_was_aborted_but_still_works_disturbs_nothing_of_the_next_one(
+    world: World, at: int, again: bool
+) -> None:
+    planner = world.use_cases.archive_planner
+    if again:
+        archive(world, "archive-0", only=SEPTEMBER)
+        late(world, "customer-19", 50)
+    before = everything(world)
+    world.workflow.running.add("archive-1")
+    assert planner.claim("archive-1")
+    plan = planner.plan(SEPTEMBER)
+    planner.deal(plan)
+    archiver(world, events_in_a_file=25)
+    first = replace(world.use_cases.part_archiver, files=TakenOver(world, at))
+    with pytest.raises(BrokeOffError):
+        first.archive(plan, 0, require=lambda: planner.require("archive-1"))
+    assert everything(world) == before
+    month = world.use_cases.archive_store.month(SEPTEMBER)
+    assert month
+    assert month.events == len([event for events in before.values() for event in events])
+    listed = world.use_cases.archive_store.part(SEPTEMBER, 0).files
+    assert files_of(world) == {f"{month_folder(SEPTEMBER)}{file.name}" for file in listed}
+
+
+@pytest.mark.parametrize("at", [3, 4])
+def test_a_run_that_was_aborted_lets_nothing_leave_any_more(
+    world: World, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monthclose.use_cases.archive.archive_part._EXPIRED_AT_ONCE", 6)
+    archiver(world, events_in_a_file=25)
+    made, before, passed, gone = world.use_cases, everything(world), 0, 0
+    assert made.archive_planner.claim("archive-1")
+    made.archive_planner.deal(plan := made.archive_planner.plan(SEPTEMBER))
+
+    def time_is_up() -> bool:
+        nonlocal passed, gone
+        passed += 1
+        if passed == at:
+            made.archive_planner.claim("archive-2")
+            gone = len(world.leaving_usage.gone)
+        return False
+
+    with pytest.raises(BrokeOffError):
+        made.part_archiver.archive(
+            plan, 0, time_is_up=time_is_up, require=lambda: made.archive_planner.require("archive-1")
+        )
+    assert len(world.leaving_usage.gone) == gone == (0 if at == 3 else 6)
+    assert everything(world) == before
 
 
 def test_the_oldest_month_is_next_but_none_while_a_close_is_running(world: World) -> None:

@@ -3,9 +3,14 @@
 Proof before effect: a file is read back from where it is stored, and every event in it compared with what was read from
 DynamoDB, before the part's list names it; and only what the list names leaves DynamoDB, on the condition that nothing
 was stored in that month since. A part works until its time is up, and the next call continues.
+
+A run that was aborted may still be at work for some minutes while the next one has taken its part over. So each call
+has file names of its own, and whatever others can see of it happens only after it has asked whether its run still goes
+on.
 """
 
-from collections.abc import Iterable, Iterator
+import secrets
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +20,7 @@ from itertools import batched, groupby, islice
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent, UsageMonth
 from monthclose.domain.usage_archive import ArchivedFile, ArchivedPart, Counted, month_folder
-from monthclose.errors import ConflictError, TryLaterError
+from monthclose.errors import BrokeOffError, ConflictError, TryLaterError
 from monthclose.ports import Clock, TimeIsUp
 from monthclose.ports.usage_archive import LeavingUsage, PackedMonth, UsageFiles, WrittenUsage
 from monthclose.use_cases.archive.archive_store import ArchivePlan, ArchiveStore, PartProgress, Read
@@ -44,22 +49,37 @@ class PartArchiver:
     clock: Clock
     events_in_a_file: int = _EVENTS_IN_A_FILE
 
-    def archive(self, plan: ArchivePlan, number: int, *, time_is_up: TimeIsUp = lambda: False) -> bool:
+    def archive(
+        self,
+        plan: ArchivePlan,
+        number: int,
+        *,
+        time_is_up: TimeIsUp = lambda: False,
+        require: Callable[[], None] = lambda: None,
+    ) -> bool:
         """Archive a part from where it was, and return whether all of it is archived.
+
+        Parameters
+        ----------
+        require : callable
+            Checks that this run still is the one that archives.
 
         Raises
         ------
+        BrokeOffError
+            Another run archives now.
         ConflictError
             Another run has archived the part meanwhile.
         TryLaterError
             A service is briefly unavailable, or a file did not come back as it was written.
         """
         progress = self.store.progress(plan, number) or self._begin(plan, number)
-        if not progress.written and not self._write(plan, number, progress, time_is_up):
+        if not progress.written and not self._write(plan, number, progress, time_is_up, require):
             return False
         if not progress.published:
+            require()
             self._publish(plan, number, progress)
-        return progress.done or self._expire(plan, number, progress, time_is_up)
+        return progress.done or self._expire(plan, number, progress, time_is_up, require)
 
     def _begin(self, plan: ArchivePlan, number: int) -> PartProgress:
         before = self.store.part(plan.period, number)
@@ -67,7 +87,14 @@ class PartArchiver:
         self.store.put_progress(plan, number, progress)
         return progress
 
-    def _write(self, plan: ArchivePlan, number: int, progress: PartProgress, time_is_up: TimeIsUp) -> bool:
+    def _write(
+        self,
+        plan: ArchivePlan,
+        number: int,
+        progress: PartProgress,
+        time_is_up: TimeIsUp,
+        require: Callable[[], None],
+    ) -> bool:
         """Write the files, and return whether all are written."""
         before = self.store.part(plan.period, number)
         ids = [name for name in self.store.customers(plan, number) if name > progress.after]
@@ -80,7 +107,7 @@ class PartArchiver:
             self.store.put_progress(plan, number, progress)
             return True
         months = _Months(live if first is None else _with_first(first, live), self._old(plan, before, progress.after))
-        writer = _PartWriter(self, plan, number, progress, months)
+        writer = _PartWriter(self, plan, number, progress, months, require)
         while writer.write_next():
             if time_is_up():
                 return False
@@ -102,24 +129,32 @@ class PartArchiver:
         if stored.revision == progress.revision:
             self.store.put_part(plan.period, number, new)
         elif stored != new:
-            self._remove(plan, (file_name(plan, number, index) for index in range(progress.begun)))
+            self.remove(plan, progress.begun)
             self.store.forget_progress(plan, number)
             raise ConflictError(f"part {number} of {plan.period} was archived by another run")
-        left = (file_name(plan, number, index) for index in range(len(progress.files), progress.begun))
-        self._remove(plan, (*progress.replaced, *left))
+        listed = {file.name for file in progress.files}
+        self.remove(plan, (name for name in (*progress.replaced, *progress.begun) if name not in listed))
         progress.published = True
         self.store.put_progress(plan, number, progress)
 
-    def _remove(self, plan: ArchivePlan, names: Iterable[str]) -> None:
+    def remove(self, plan: ArchivePlan, names: Iterable[str]) -> None:
         """Remove files that no list names: query engines would count them."""
         for name in names:
             self.store.documents.delete(f"{month_folder(plan.period)}{name}")
 
-    def _expire(self, plan: ArchivePlan, number: int, progress: PartProgress, time_is_up: TimeIsUp) -> bool:
+    def _expire(
+        self,
+        plan: ArchivePlan,
+        number: int,
+        progress: PartProgress,
+        time_is_up: TimeIsUp,
+        require: Callable[[], None],
+    ) -> bool:
         """Let the months that were read expire, and return whether all have had their turn."""
         left = islice(self.store.read(plan, number, progress), progress.expired, None)
         expire = partial(self._expire_one, plan.period)
         for some in batched(left, _EXPIRED_AT_ONCE, strict=False):
+            require()
             gone = side_by_side(self.executor, expire, some)
             progress.expired += len(some)
             progress.changed += sum(not one for one in gone)
@@ -139,11 +174,6 @@ class PartArchiver:
 def _with_first(first: PackedMonth, others: Iterator[PackedMonth]) -> Iterator[PackedMonth]:
     yield first
     yield from others
-
-
-def file_name(plan: ArchivePlan, number: int, index: int) -> str:
-    """Name a file of a part."""
-    return f"part-{number:04}-{plan.name}-{index:03}.parquet"
 
 
 def _written(period: Period, file: ArchivedFile) -> WrittenUsage:
@@ -178,7 +208,12 @@ class _Months:
                 self._next_live = next(self._live, None)
 
     def _reading(self, month: PackedMonth) -> Iterator[UsageEvent]:
-        yield from month.events()
+        """Stream a month; one without events would leave with the archived copy that it is taken for newer than."""
+        event = None
+        for event in month.events():
+            yield event
+        if event is None:
+            raise TryLaterError(f"there was no usage of {month.month.period} where some is: nothing is archived")
         self.read.append(Read(month.month.customer_id, month.seen))
 
 
@@ -186,10 +221,18 @@ class _PartWriter:
     """Writes a part's files, one after the other, each read back before the next."""
 
     def __init__(
-        self, archiver: PartArchiver, plan: ArchivePlan, number: int, progress: PartProgress, months: _Months
+        self,
+        archiver: PartArchiver,
+        plan: ArchivePlan,
+        number: int,
+        progress: PartProgress,
+        months: _Months,
+        require: Callable[[], None],
     ) -> None:
         self._archiver, self._plan, self._number, self._progress = archiver, plan, number, progress
-        self._months = months
+        self._months, self._require = months, require
+        self._call = secrets.token_hex(4)
+        """Part of the names of what it writes: nobody else writes the same."""
         self._events = self._all()
         self._next = next(self._events, None)
         self._ended: list[str] = []
@@ -218,8 +261,14 @@ class _PartWriter:
 
     def _keep(self, files: list[ArchivedFile]) -> None:
         archiver, progress = self._archiver, self._progress
-        archiver.store.put_read(self._plan, self._number, progress, self._months.read)
-        progress.lists += 1
+        try:
+            self._require()
+        except BrokeOffError:
+            archiver.remove(self._plan, (file.name for file in files))
+            raise
+        name = f"read-{len(progress.lists):04}-{self._call}"
+        archiver.store.put_read(self._plan, self._number, name, self._months.read)
+        progress.lists.append(name)
         progress.files += files
         progress.after = files[-1].last
         progress.customers += len(self._ended)
@@ -227,8 +276,9 @@ class _PartWriter:
         self._months.read, self._ended = [], []
 
     def _write_one(self, index: int) -> ArchivedFile:
-        name = file_name(self._plan, self._number, index)
-        self._progress.begun = index + 1
+        self._require()
+        name = f"part-{self._number:04}-{self._plan.name}-{self._call}-{index:03}.parquet"
+        self._progress.begun.append(name)
         self._archiver.store.put_progress(self._plan, self._number, self._progress)
         put, back, last = Counted(), Counted(), ""
         assert self._next is not None

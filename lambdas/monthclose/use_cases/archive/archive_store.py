@@ -62,16 +62,16 @@ class PartProgress:
         Of the list that it is based on.
     replaced : list of str
         That list's files, which go when the new list is there.
-    begun : int
-        How many files it has begun to write.
+    begun : list of str
+        The files that it has begun to write; those that did not get among `files` go in the end.
     files : list of ArchivedFile
         Written and read back.
     after : str
         The customer up to whom all are in them.
     customers : int
         Whose usage is in them.
-    lists : int
-        How many lists of the months read there are.
+    lists : list of str
+        The names of the lists of the months read.
     written : bool
         Whether all files are written.
     published : bool
@@ -86,11 +86,11 @@ class PartProgress:
 
     revision: int
     replaced: list[str] = field(default_factory=list)
-    begun: int = 0
+    begun: list[str] = field(default_factory=list)
     files: list[ArchivedFile] = field(default_factory=list)
     after: str = ""
     customers: int = 0
-    lists: int = 0
+    lists: list[str] = field(default_factory=list)
     written: bool = False
     published: bool = False
     expired: int = 0
@@ -187,15 +187,15 @@ class ArchiveStore:
         """Have a part begin again."""
         self.documents.delete(f"{_part(plan, number)}/progress.json")
 
-    def put_read(self, plan: ArchivePlan, number: int, progress: PartProgress, read: Sequence[Read]) -> None:
-        """Write which months were read since the last such list."""
+    def put_read(self, plan: ArchivePlan, number: int, name: str, read: Sequence[Read]) -> None:
+        """Write which months were read since the last such list, under a name that none has."""
         content = "".join(f"{json.dumps(one)}\n" for one in read).encode()
-        self.documents.put(f"{_part(plan, number)}/read-{progress.lists:04}.jsonl", content, "application/jsonl")
+        self.documents.put(f"{_part(plan, number)}/{name}.jsonl", content, "application/jsonl")
 
     def read(self, plan: ArchivePlan, number: int, progress: PartProgress) -> Iterator[Read]:
         """Iterate over the months of all such lists."""
-        for which in range(progress.lists):
-            for line in self.documents.lines(f"{_part(plan, number)}/read-{which:04}.jsonl"):
+        for name in progress.lists:
+            for line in self.documents.lines(f"{_part(plan, number)}/{name}.jsonl"):
                 yield Read(*json.loads(line))
 
     def _put(self, key: str, content: dict[str, Any]) -> None:

@@ -134,9 +134,8 @@ class DynamoUsageStore:
     def _plans(self, changes: Collection[UsageChange]) -> dict[UsageMonth, PlannedChange]:
         """Plan changes; those of months that aren't any more as they were seen have no plan."""
         plans, seen = dict[UsageMonth, PlannedChange](), dict[UsageMonth, str]()
+        self._note_returns(changes)
         for change in changes:
-            for store in self._earlier if change.seen in (NOTHING, EARLIER) else ():
-                store.comes_back(change.month.period)
             state = self._remembered.get(change.month)
             if state and state.version == change.seen and not change.replaced:
                 plans[change.month] = planned(state, change.added, (), {})
@@ -154,6 +153,16 @@ class DynamoUsageStore:
                 packs = self._reader.numbered(reading.state, set(reading.places.values()))
                 plans[change.month] = planned(reading.state, change.added, change.replaced, packs)
         return plans
+
+    def _note_returns(self, changes: Iterable[UsageChange]) -> None:
+        """Note, before they are written, the periods whose usage may come back; once each, whoever's it is.
+
+        Not remembered for the next time: an archive run may have begun by then, and want to know of it again.
+        """
+        periods = {change.month.period: None for change in changes if change.seen in (NOTHING, EARLIER)}
+        for period in periods:
+            for store in self._earlier:
+                store.comes_back(period)
 
     def _read(self, wanted: Mapping[UsageMonth, Collection[str]], *, consistent: bool) -> dict[UsageMonth, Reading]:
         """Read months; a large one that was read before only as far as it has grown, or has what is wanted."""
@@ -205,17 +214,26 @@ class DynamoUsageStore:
         return StoredUsage(found, version)
 
     def packed(self, months: Iterable[UsageMonth]) -> Iterator[PackedMonth]:
-        """Find months that are in packs: the first packs of a hundred are read together, and are all of most."""
+        """Find months that are in packs: the first packs of a hundred are read together, and are all of most.
+
+        Raises
+        ------
+        TryLaterError
+            A large month has left the packs since its first one was read.
+        """
         for some in batched(months, _MONTHS_AT_ONCE, strict=False):
-            # An old answer does no harm: `expire` refuses what was read before something else was stored.
-            for month, reading in self._reader.months(dict.fromkeys(some, ()), consistent=False).items():
+            # An old answer would do harm: what an earlier run let go would count as being here, as it was before.
+            for month, reading in self._reader.months(dict.fromkeys(some, ()), consistent=True).items():
                 if reading.state.tail:
                     yield PackedMonth(month, reading.state.version, self._bodies(reading.state))
 
     def _bodies(self, state: MonthState) -> Iterator[bytes]:
         if state.tail and state.tail.number == 1 and not state.tail.full:
             return iter((state.tail.body,))
-        return self._reader.bodies(state.month).stream or iter(())
+        stream = self._reader.bodies(state.month).stream
+        if stream is None:
+            raise TryLaterError(f"the usage of {state.month.period} left DynamoDB while it was read")
+        return stream
 
     def move(self, month: UsageMonth) -> bool:
         """Move a month into packs from where it was earlier; False if there was nothing to move, or somebody did."""
