@@ -41,5 +41,6 @@ def move(ctx: typer.Context, by: options.By = "", in_json: options.InJson = Fals
     """Move usage that earlier releases have stored, event by event, to where this one stores it.
 
     Run it once after an update from such a release, and again when the imports that ran meanwhile have ended. Until
-    then such usage is found where it is. It may be broken off at any time: run it again, and it goes on.
+    then such usage is found where it is. While a close is running, nothing is moved. It may be broken off at any time:
+    run it again, and it goes on.
     """

@@ -472,7 +472,8 @@ class Runtime:
 
         known = self.settings
         tables = [known.customers_table, known.usage_table, known.billing_table, known.closes_table]
-        return DynamoCopies([*tables, *filter(None, [known.usage_packs_table]), known.idempotency_table])
+        added = list(filter(None, [known.usage_packs_table]))
+        return DynamoCopies([*tables, *added, known.idempotency_table], added=added)
 
     @cached_property
     def event_bus(self) -> EventBus:

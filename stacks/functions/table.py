@@ -210,7 +210,13 @@ _WRITE_USAGE = {
     Env.USAGE_PACKS_TABLE: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE, _BATCH_WRITE, *_STATEMENTS),
 }
 """Corrections and large changes are transactions; a month that an earlier release has stored is moved first."""
-_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_WRITE_USAGE, _CLOSES: (_GET, _QUERY)}
+_IMPORTS = {
+    _CUSTOMERS: (_GET, _BATCH_GET, _PUT),
+    **_WRITE_USAGE,
+    _USAGE: (_QUERY, _SCAN, _BATCH_GET, _BATCH_WRITE),
+    _CLOSES: (_GET, _QUERY),
+}
+"""Imports that an earlier release began store events there, with the same roles: a later release takes that away."""
 _STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
 """Whoever records a start looks for it, and for the settings that were recorded last."""
 _ARCHIVE = (ARCHIVE_PARTS_PREFIX, USAGE_ARCHIVE_PREFIX)

@@ -1,15 +1,26 @@
 """Tables are put back from their copies item by item: what was changed, lost and added since."""
 
+from datetime import UTC, datetime, timedelta
+
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.utils import utcnow
+from moto.dynamodb.models import dynamodb_backends
 
+from monthclose.adapters.aws.clients import client as clients
 from monthclose.adapters.dynamo.copies import DynamoCopies
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.closes.close import Close, CloseStatus
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, HoldChange
 from monthclose.ports import Claim
 from monthclose.ports.copies import RESTORE_MARK, Difference
+from tests.contract.conftest import REGION
+from tests.contract.test_usage_store import MONTH, event
+from tests.usage import store_usage
 from tests.world import OCTOBER, SETTINGS, World
 
 pytestmark = pytest.mark.long
@@ -99,3 +110,60 @@ def test_each_copy_says_how_far_it_is(aws: Runtime) -> None:
     assert copies.moments() == {}
     copies.make(NOW)
     assert copies.states() == dict.fromkeys(TABLES, "ACTIVE")
+
+
+def make_younger(table: str) -> None:
+    made = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[table]
+    made.created_at = utcnow() + timedelta(hours=1)
+
+
+def test_a_table_that_a_release_added_later_becomes_empty(aws: Runtime) -> None:
+    store_usage(aws.usage, [event(number) for number in range(3)])
+    packs = SETTINGS.usage_packs_table
+    make_younger(packs)
+    copies = DynamoCopies((*TABLES, packs), added=[packs])
+    assert copies.states()[packs] == ""
+    copies.make(datetime.now(UTC))
+    assert set(copies.states().values()) == {"ACTIVE"}
+    assert f"{packs}-restored" not in boto3.client("dynamodb").list_tables()["TableNames"]
+    assert copies.compare(packs, put_back=False) == Difference(0, 1, 0, 0)
+    assert list(aws.usage.events(*MONTH))
+    assert copies.compare(packs, put_back=True) == Difference(0, 1, 0, 0)
+    assert not list(aws.usage.events(*MONTH))
+
+
+def test_a_missing_copy_of_a_table_that_was_there_is_never_taken_for_an_empty_one(aws: Runtime) -> None:
+    store_usage(aws.usage, [event(1)])
+    packs = SETTINGS.usage_packs_table
+    copies = DynamoCopies((*TABLES, packs), added=[packs])
+    copies.make(datetime.now(UTC))
+    boto3.client("dynamodb").delete_table(TableName=f"{packs}-restored")
+    assert copies.states()[packs] == ""
+    with pytest.raises(ClientError):
+        copies.compare(packs, put_back=True)
+    assert list(aws.usage.events(*MONTH)) == [event(1)]
+
+
+def test_no_copy_is_begun_if_the_youngest_table_has_no_backup_of_that_time(
+    aws: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_younger(TABLES[2])
+    asked = list[str]()
+
+    def refuse(*, SourceTableName: str, **_: object) -> None:  # noqa: N803 - as boto3 has it
+        asked.append(SourceTableName)
+        raise ClientError({"Error": {"Code": "InvalidRestoreTimeException", "Message": "no"}}, "RestoreTable")
+
+    monkeypatch.setattr(clients("dynamodb"), "restore_table_to_point_in_time", refuse)
+    with pytest.raises(UserMistakeError, match="cannot be restored"):
+        DynamoCopies(TABLES).make(NOW)
+    assert asked == [TABLES[2]]
+
+
+def test_a_table_that_was_added_later_than_backups_of_unknown_time_has_to_be_made_by_hand(
+    aws: Runtime, copies: DynamoCopies
+) -> None:
+    packs = SETTINGS.usage_packs_table
+    make_younger(packs)
+    with pytest.raises(UserMistakeError, match=f"an empty table {packs}-restored"):
+        DynamoCopies((*TABLES, packs), added=[packs]).make(datetime.now(UTC))

@@ -427,6 +427,19 @@ def test_an_import_that_has_just_begun_when_a_month_is_moved_decides_again(aws: 
     assert len(stored(usage)) == 3
 
 
+def test_a_process_that_found_nothing_of_an_earlier_release_sees_what_that_stores_afterwards(aws: Runtime) -> None:
+    seconds = [0.0]
+    items = UsageItems(aws._batches, lambda: seconds[0])
+    usage = DynamoUsageStore(aws._connection, aws._batches, [items])
+    assert stored(usage) == []
+    store_as_items([event(1), event(2)])
+    seconds[0] = 61
+    assert stored(usage) == [event(1), event(2)]
+    items.remove(MONTH)
+    seconds[0] = 122
+    assert items.may_have(OCTOBER), "else a month that is moved while it is read would be taken for an empty one"
+
+
 def test_times_are_kept_to_the_microsecond(aws: Runtime) -> None:
     fine = event(1, time=OCTOBER.start + timedelta(microseconds=1), received_at=NOON + timedelta(microseconds=7))
     store_usage(aws.usage, [fine])

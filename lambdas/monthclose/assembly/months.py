@@ -113,6 +113,7 @@ class MonthUseCases(CustomerUseCases):
             UsageDecider(ports.packed_usage, ports.clock),
             LateUsage(ports.closes, ports.books, ports.clock, ports.settings.calendar),
             KnownCustomers(ports.directory),
+            ports.closes,
             lambda: ports.executor("moving", AT_ONCE),
         )
 

@@ -36,7 +36,10 @@ class TableCopies(Protocol):
     """The copies, each beside its table: `NAME-restored`."""
 
     def states(self) -> Mapping[str, str]:
-        """Say of each table by its name what DynamoDB says of its copy; empty if there is none."""
+        """Say of each table by its name what DynamoDB says of its copy; empty if there is none.
+
+        A copy as of a time before a release added the table has nothing, and counts as made with the others.
+        """
 
     def moments(self) -> Mapping[str, datetime | None]:
         """Say of each copy, by its own name, of what time it is; None if that is not known, as of a named backup's."""

@@ -4,6 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
+from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.usage import UsageEvent
 from monthclose.use_cases.imports.move_usage import MovedUsage
 from tests.fakes import FakeUsageItems
@@ -48,7 +52,7 @@ def test_what_an_earlier_release_has_stored_after_the_move_is_added_and_is_late_
     old = event(1, replaced_by="x", replaced_at=OCTOBER.end)
     world = world_with(event(0), old, event(2), new)
     store_usage(world.usage, [event(0), event(1)])
-    world.open(OCTOBER)
+    world.close(OCTOBER)
     assert world.use_cases.usage_mover.move(print) == MovedUsage(months=1, added=2)
     stored = {each.event_id: each for each in world.usage.events("acme", OCTOBER)}
     assert stored.keys() == {"e000", "e001", "e002", "x"}
@@ -66,3 +70,16 @@ def test_a_month_stays_where_it_is_if_an_event_of_it_has_the_id_of_another() -> 
     assert world.use_cases.usage_mover.move(print) == MovedUsage(months=1, left=1)
     assert len(world.usage_items.kept) == 2
     assert list(world.usage.events("acme", OCTOBER)) == [event(0), event(1)]
+
+
+@pytest.mark.parametrize("status", [CloseStatus.RUNNING, CloseStatus.WAITING_FOR_APPROVAL])
+def test_nothing_is_moved_before_a_close_has_ended_that_may_bill_from_where_it_is(status: CloseStatus) -> None:
+    world = world_with(*map(event, range(5)))
+    world.open(OCTOBER)
+    close = world.closes.get(OCTOBER)
+    assert close
+    world.closes.put(replace(close, status=status))
+    with pytest.raises(UserMistakeError, match="2026-10 has not ended"):
+        world.use_cases.usage_mover.move(print)
+    assert len(world.usage_items.kept) == 5
+    assert not list(world.usage.events("acme", OCTOBER))

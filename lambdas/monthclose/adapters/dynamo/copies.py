@@ -6,7 +6,7 @@ memory, and it is safe to repeat.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -20,6 +20,7 @@ from monthclose.ports.copies import RESTORE_MARK, Difference
 _SUFFIX = "-restored"
 _KEYS_PER_GET, _ITEMS_PER_WRITE = 100, 25
 _PAUSE_SECONDS = 0.5
+_READY = "ACTIVE"
 _NUMBERS, _RESERVATIONS = ("series#", "runs#"), ("#numbers#", "#corrections#")
 """What the keys of number series begin with, and what those of the batches' reservations have in them."""
 _REGISTERED = "provider_customer"
@@ -37,14 +38,28 @@ class DynamoCopies:
         The names of the deployment's tables.
     sleep : callable
         Waits for some seconds.
+    added : collection of str
+        Those of them that a release has added. A copy as of a time before that is empty and is not made: all that they
+        hold is newer.
     """
 
-    def __init__(self, tables: Sequence[str], sleep: Callable[[float], None] = time.sleep) -> None:
-        self._tables, self._sleep = tables, sleep
+    def __init__(
+        self, tables: Sequence[str], sleep: Callable[[float], None] = time.sleep, *, added: Collection[str] = ()
+    ) -> None:
+        self._tables, self._sleep, self._added = tables, sleep, added
 
     def states(self) -> Mapping[str, str]:
-        """Ask for each copy."""
-        return {table: str(_described(table + _SUFFIX).get("TableStatus", "")) for table in self._tables}
+        """Ask for each copy; one that is empty because its table did not exist yet is there at once."""
+        return {table: self._state(table) for table in self._tables}
+
+    def _state(self, table: str) -> str:
+        described = _described(table + _SUFFIX)
+        return _READY if not described and self._is_empty(table) else str(described.get("TableStatus", ""))
+
+    def _is_empty(self, table: str) -> bool:
+        """Whether a table that has no copy was added after the time of the copies."""
+        times = [moment for moment in self.moments().values() if moment] if table in self._added else []
+        return bool(times) and _described(table)["CreationDateTime"] > max(times)
 
     def moments(self) -> Mapping[str, datetime | None]:
         """Read what DynamoDB keeps of each restore; of a named backup it keeps when that was made, which is no help."""
@@ -52,8 +67,15 @@ class DynamoCopies:
         return {copy: _moment(table.get("RestoreSummary", {})) for copy, table in found.items() if table}
 
     def make(self, at: datetime) -> None:
-        """Begin to restore each table, to the second."""
-        for table in (table for table, state in self.states().items() if not state):
+        """Begin to restore each table, to the second: the youngest first, so that all have a backup if that has one."""
+        made_at = {table: _described(table)["CreationDateTime"] for table, state in self.states().items() if not state}
+        there = [table for table, made in made_at.items() if made <= at or table not in self._added]
+        if made_at and not there:  # the other copies come from backups that do not say of what time they are
+            raise UserMistakeError(
+                f"{min(made_at)} was added after that time\n"
+                f"make its copy yourself: an empty table {min(made_at)}{_SUFFIX} with the same keys"
+            )
+        for table in sorted(there, key=made_at.__getitem__, reverse=True):
             try:
                 client("dynamodb").restore_table_to_point_in_time(
                     SourceTableName=table, TargetTableName=table + _SUFFIX, RestoreDateTime=at
@@ -67,7 +89,8 @@ class DynamoCopies:
         """Read the copy and then the table, each once, and look up in the other what was read."""
         keys = [key["AttributeName"] for key in _described(table)["KeySchema"]]
         changed = newer = kept = same = 0
-        for some in self._scanned(table + _SUFFIX):
+        is_empty = not _described(table + _SUFFIX) and self._is_empty(table)
+        for some in () if is_empty else self._scanned(table + _SUFFIX):
             now = {_key(item, keys): item for item in self._found(table, [_only(item, keys) for item in some])}
             pairs = [(now.get(_key(copy, keys)), copy) for copy in some]
             wanted = [(before, _merged(before, copy)) for before, copy in pairs]
@@ -77,7 +100,8 @@ class DynamoCopies:
             if put_back:
                 self._write(table, [{"PutRequest": {"Item": item}} for item in different])
         for some in self._scanned(table):
-            known = {_key(item, keys) for item in self._found(table + _SUFFIX, [_only(item, keys) for item in some])}
+            asked = [] if is_empty else [_only(item, keys) for item in some]
+            known = {_key(item, keys) for item in (self._found(table + _SUFFIX, asked) if asked else ())}
             only_here = [item for item in some if _key(item, keys) not in known]
             gone = [_only(item, keys) for item in only_here if not _is_evidence(item)]
             newer, kept = newer + len(gone), kept + len(only_here) - len(gone)

@@ -1,7 +1,8 @@
 """Move usage of earlier releases, which stored each event for itself, into packs, and remove it where it was.
 
 It may break off at any time and be run again, also while others read and import. A month is removed only once all of it
-is in packs.
+is in packs. No close may be running: one that an earlier release began drafts from where usage was, and would bill none
+of it.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,10 +10,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import batched
 
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.usage import UsageEvent, UsageMonth
 from monthclose.domain.words import count
-from monthclose.ports import EarlierItems, PackedUsage, Tell
+from monthclose.ports import Closes, EarlierItems, PackedUsage, Tell
 from monthclose.use_cases.imports.decide_usage import UsageDecider, UsageRow
 from monthclose.use_cases.imports.known_customers import KnownCustomers
 from monthclose.use_cases.imports.late_usage import LateUsage
@@ -55,15 +57,31 @@ class UsageMover:
     decider: UsageDecider
     late: LateUsage
     customers: KnownCustomers
+    closes: Closes
     executor: Callable[[], Executor]
 
     def move(self, tell: Tell) -> MovedUsage:
-        """Move everything, several months at a time; `tell` hears how far it is."""
+        """Move everything, several months at a time; `tell` hears how far it is.
+
+        Raises
+        ------
+        UserMistakeError
+            A close has not ended: it is running, waits for approval, or broke off.
+        """
+        self._require_no_close()
         moved = MovedUsage()
         for months in batched(self.items.months(), _MONTHS_BETWEEN, strict=False):
             moved = sum(self.executor().map(self._move, dict.fromkeys(months)), moved)
             tell(f"{count(moved.months, 'month')} of usage moved")
         return moved
+
+    def _require_no_close(self) -> None:
+        for close in self.closes.all():
+            if close.under_way:
+                raise UserMistakeError(
+                    f"the close of {close.period} has not ended, and one that an earlier release began bills only\n"
+                    "usage that is where it was; nothing is moved, run this again when the close has ended"
+                )
 
     def _move(self, month: UsageMonth) -> MovedUsage:
         added, refused = 0, False

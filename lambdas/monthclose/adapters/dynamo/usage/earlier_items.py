@@ -1,10 +1,10 @@
 """Usage of releases that stored each event as an item: it is read until it is in packs, and nothing is added to it."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from itertools import batched
 
 from monthclose.adapters.dynamo.batches import Batches
@@ -16,22 +16,36 @@ from monthclose.domain.usage import UsageEvent, UsageMonth
 
 _ITEMS_AT_ONCE = 2_000
 """Items that are removed together."""
+_SECONDS = 60
+"""How long it is remembered that there is nothing."""
 
 
 class UsageItems:
-    """`EarlierItems` in the table of an item for each event."""
+    """`EarlierItems` in the table of an item for each event.
 
-    def __init__(self, batches: Batches) -> None:
-        self._batches = batches
+    Parameters
+    ----------
+    seconds : callable
+        Tells the time that has passed since any moment.
+    """
+
+    def __init__(self, batches: Batches, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._batches, self._seconds = batches, seconds
+        self._has_some = False
+        self._asked_at: float | None = None
 
     def may_have(self, period: Period) -> bool:  # noqa: ARG002 - the table's keys don't tell
-        """Whether the table has anything at all; asked once."""
-        return self._has_some
+        """Whether the table has anything at all: asked once a minute as long as it has not.
 
-    @cached_property
-    def _has_some(self) -> bool:
-        with translated():
-            return next(iter(UsageItem.scan(limit=1)), None) is not None
+        Imports of an earlier release may go on for some time, and a restore brings items back. That it has something is
+        remembered: whoever has begun to read a month here has to ask afterwards whether it was moved meanwhile.
+        """
+        now = self._seconds()
+        if not self._has_some and (self._asked_at is None or now - self._asked_at >= _SECONDS):
+            with translated():
+                self._has_some = next(iter(UsageItem.scan(limit=1, consistent_read=True)), None) is not None
+            self._asked_at = now
+        return self._has_some
 
     def comes_back(self, period: Period) -> None:
         """Nothing is to be noted: usage doesn't come here again."""
