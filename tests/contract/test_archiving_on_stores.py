@@ -99,7 +99,12 @@ def test_late_usage_of_many_customers_is_noted_once(filled: AnyWorld, monkeypatc
     archive_month(UseCases(filled), OLD)
     CLOCK.pass_time(minutes=11)
     noted, put = list[str](), filled.documents.put
-    monkeypatch.setattr(filled.documents, "put", lambda key, *content: (noted.append(key), put(key, *content)))
+
+    def put_and_note(key: str, content: bytes) -> None:
+        noted.append(key)
+        put(key, content)
+
+    monkeypatch.setattr(filled.documents, "put", put_and_note)
     months = [UsageMonth(name, OLD) for name in ("small", "two", *(f"new-{number}" for number in range(20)))]
     seen = filled.usage.look_up(dict.fromkeys(months, ()))
     changes = [UsageChange(month, seen[month].version, [event(month.customer_id, 7000)]) for month in months]

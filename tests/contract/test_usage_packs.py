@@ -405,6 +405,27 @@ def test_a_large_month_that_leaves_while_it_is_read_is_not_taken_for_an_empty_on
     assert refused
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_month_is_read_to_its_end_or_not_at_all_if_it_leaves_meanwhile(aws: Runtime, moved: bool) -> None:
+    ended = set[int | str]()
+    for at in range(4):
+        month = UsageMonth(f"c{at}", OCTOBER)
+        usage = another(aws)
+        events = [event(number, month.customer_id) for number in range(2500)]
+        if moved:
+            assert usage.adopt(month, events)
+        else:
+            store_usage(usage, events)
+        version = seen(usage, month=month).version
+        with Between(at, partial(another(aws).expire, month, version, EXPIRES)).of(aws):
+            try:
+                ended.add(len(stored(usage, month)))
+            except TryLaterError:
+                ended.add("try later")
+    assert ended <= {0, 2500, "try later"}
+    assert "try later" in ended or not moved
+
+
 def test_reading_ends_with_an_error_if_the_month_was_moved_meanwhile(aws: Runtime) -> None:
     events = [event(number) for number in range(30)]
     store_as_items(events)

@@ -1,8 +1,9 @@
 """Read packs: months to decide on, and a month's events in constant memory."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import batched
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from monthclose.adapters.dynamo.usage.ids import PackIds
 from monthclose.adapters.dynamo.usage.packs import HEAD, LAST_PLAIN, MonthState, Tail, partition, sort_key
 from monthclose.domain.usage import UsageEvent, UsageMonth
 from monthclose.domain.usage_pack import event_ids, unpacked
+from monthclose.errors import TryLaterError
 
 _AT_ONCE = 8
 """Months of several packs that are read at once."""
@@ -124,7 +126,10 @@ class PackReader:
         return {keys[item.pk, item.number]: item for item in self._batches.read(UsagePackItem, keys, consistent=True)}
 
     def bodies(self, month: UsageMonth) -> Bodies:
-        """Stream the bodies of a month's packs; PynamoDB holds one page (1 MB) at a time."""
+        """Stream the bodies of a month's packs; PynamoDB holds one page (1 MB) at a time.
+
+        The stream ends with a TryLaterError if the month left for the archive before all of it was read.
+        """
         with translated():
             items = UsagePackItem.query(partition(month), _from("", 1), consistent_read=True)
             head = next(items, None)
@@ -134,8 +139,16 @@ class PackReader:
             return Bodies(None, gone=True)
         if not head.full:
             return Bodies(iter((head.body,)))
-        rest = self._after(_state(month, head), 1, consistent=True) if head.generation else _in_order(items, "", 2)
-        return Bodies(item.body for item in _all(head, rest))
+        state = _state(month, head)
+        check = partial(self._check_here, state)
+        after = self._after(state, 1, consistent=True, check=check) if head.generation else None
+        return Bodies(item.body for item in _all(head, after or _in_order(items, "", 2, check)))
+
+    def _check_here(self, state: MonthState) -> None:
+        """Check that a month has not left since its first pack was read."""
+        head = self.numbered(state, [1]).get(1)
+        if head is None or head.expiration is not None or head.generation != state.generation:
+            raise TryLaterError(f"the usage of {state.month.period} was archived while it was read")
 
     def lasting(self, state: MonthState) -> Iterator[tuple[str, str]]:
         """Find the keys of a month's packs behind the first that do not expire."""
@@ -160,18 +173,31 @@ class PackReader:
                 ids = ids if ids.size <= _MOST_IDS_BYTES else None
         reading.state = replace(reading.state, tail=tail, ids=ids)
 
-    def _after(self, state: MonthState, number: int, *, consistent: bool) -> Iterator[UsagePackItem]:
+    def _after(
+        self, state: MonthState, number: int, *, consistent: bool, check: Callable[[], None] = lambda: None
+    ) -> Iterator[UsagePackItem]:
         condition = _from(state.generation, number + 1)
         with translated():
             items = UsagePackItem.query(partition(state.month), condition, consistent_read=consistent)
-            yield from _in_order(items, state.generation, number + 1)
+            yield from _in_order(items, state.generation, number + 1, check)
 
 
-def _in_order(items: Iterable[UsagePackItem], generation: str, number: int) -> Iterator[UsagePackItem]:
-    """Go through packs as far as they belong to the month: to the first gap, or to the first that has room."""
+def _in_order(
+    items: Iterable[UsagePackItem], generation: str, number: int, check: Callable[[], None]
+) -> Iterator[UsagePackItem]:
+    """Go through packs as far as they belong to the month: to the first gap, or to the first that has room.
+
+    Parameters
+    ----------
+    check : callable
+        Asked at one that expires: it is left of a former life of the month, or else the month has just left.
+    """
     with translated():
         for item in items:
-            if item.number != sort_key(generation, number) or item.expiration is not None:
+            if item.number != sort_key(generation, number):
+                return
+            if item.expiration is not None:
+                check()
                 return
             yield item
             if not item.full:
