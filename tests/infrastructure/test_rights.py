@@ -33,7 +33,6 @@ _EARLIER = (
 )
 _HOLDS = "A hold is placed or lifted, and the customer told: use_cases/accounts/apply_holds.py, tell_hold.py."
 _HEALS = "Where books and provider differ, the payment is looked up, booked and summed up: look_up_differences.py."
-_SUMS = "A batch whose payments have changed unnoticed is summed up again: use_cases/proof/compare_part.py."
 _DEAD = "Dead letters are kept, put back or started again, or fail their task: drain_dead_letters.py."
 _UNFINISHED = (
     "Only after a close that did not complete are batches looked for: use_cases/reconciliation/finish_batches.py."
@@ -49,25 +48,18 @@ _PRICED = "Price books and tax tables are read once they are imported: adapters/
 _PAUSED = "A batch goes back into its queue while its provider is paused: use_cases/payments/charge_customers.py."
 _SHOWN = "Links may lead to credit notes, and invoices may have a logo: use_cases/invoices/issued_documents.py."
 _CLOSING = "Whoever a running close works on is left to it: use_cases/collections/find_owing.py."
-_EACH_PROVIDER = (
-    "Collections charge through every provider; the tests' through Stripe only: stacks/machines/collections.py."
-)
-_RECENT = "When a period was compared last is read for closes that ended: use_cases/reconciliation/open_reconcile.py."
 _LARGE = "A bounce may lift a hold in a large batch, which the reconciler sums up: use_cases/batch_work.py."
 _ACTS = "An act is recorded where a person or a rule changes something: use_cases/audit/, adapters/dynamo/audit.py."
 _PROVED = "The proof reads accounts and documents, of which not every month has all: use_cases/proof/check_batch.py."
 _UNREAD = "An account that cannot be read with the others is read alone: use_cases/proof/check_batch.py."
 _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
 _ROWS = "Rows for lists are written with the sums of a batch, and with a snapshot: adapters/aws/s3_register.py."
-_BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_customer.py."
 _PACK_TOLD = "Finance is told of a report pack if the settings name an address: use_cases/pack/pack_mail.py."
-_PACK_PAYOUTS = "A pack asks the providers for their payouts: use_cases/pack/payout_reader.py."
 _PACK_OLD = "The pack before the last one is removed if no close has made it: use_cases/pack/finish_pack.py."
 _PACK_READ = "A pack has credit notes; an account that cannot be read with the others is read alone: read_part.py."
 _ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 _PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
-_SOURCES = "A file dropped into a folder may be a saved source's: use_cases/imports/sources.py."
 _GIVEN_BACK = "Money is given back, and a refund that broke off is completed: use_cases/invoices/refund_payment.py."
 _OTHER_DAYS = "Only where customers have another billing day is a calendar month's pack made of more than its close."
 _MOVED = (
@@ -90,21 +82,16 @@ TROUBLE: dict[Right, str] = {
     ("ReadPackPartRole", "s3:GetObject", "StorageDocuments/snapshots/*"): _OTHER_DAYS,
     ("OperatorRefundWithinLimitsRole", "*", "*"): _GIVEN_BACK,
     ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/[cd][re][ea][df][it]*"): _GIVEN_BACK,
-    ("ReceiveUsageRole", "s3:GetObject", "StorageDocuments/import-sources/*"): _SOURCES,
     ("SettlePaymentsRole", "s3:*Object", "StorageDocuments/*"): _GIVEN_BACK,
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,
     ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
     ("*Role", "s3:PutObject", "StorageDocuments/register/*"): _ROWS,
-    ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/invoices/*"): _BILLED,
     ("*Role", "s3:*Object", "StorageDocuments/rehearsals/*"): _REHEARSED,
     ("JudgeRehearsalRole", "*", "*"): _REHEARSED,
     ("AwaitApprovalRole", "*", "*"): _REHEARSED,
-    ("OpenCloseRole", "dynamodb:Query", "TablesCloses"): _REHEARSED,
-    ("OpenCloseRole", "s3:GetObject", "StorageDocuments/*"): _REHEARSED,
     ("MonthCloseMachineRole", "lambda:InvokeFunction", "AwaitApproval:[*]"): _REHEARSED,
-    ("MonthCloseMachineRole", "lambda:InvokeFunction", "JudgeRehearsal:[*]"): _REHEARSED,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
     ("MailHearMailRole", "dynamodb:Query", "TablesCloses"): _LARGE,
     ("PlanCloseRole", "dynamodb:Query", "TablesBilling"): _RETRIED,
@@ -113,7 +100,6 @@ TROUBLE: dict[Right, str] = {
     ("*ChargeCustomersRole", "sqs:SendMessage", "*Queue"): _PAUSED,
     ("*Role", "s3:ListBucket", "*"): _MISSING,
     ("*MachineEventsRole", "states:StartExecution", "*Machine"): _CALENDAR,
-    ("DeadlineMachineRole", "states:ListExecutions", "MonthCloseMachine"): _CALENDAR,
     ("*MachineRole", "logs:*", "*"): _LOGS,
     ("*MachineRole", "xray:*", "*"): _LOGS,
     ("*MachineRole", "states:*Execution", "arn:aws:states:*:execution:*"): _MAP,
@@ -128,16 +114,13 @@ TROUBLE: dict[Right, str] = {
     ("*HoldsRole", "ses:SendEmail", "*"): _HOLDS,
     ("*HoldsRole", "secretsmanager:GetSecretValue", "InvoiceLinkKeys"): _HOLDS,
     ("SendRemindersRole", "dynamodb:PutItem", "TablesCustomers"): _HOLDS,
-    ("SendRemindersRole", "dynamodb:PutItem", "TablesCloses"): _QUOTA,
     ("*Role", "ses:GetAccount", "*"): _QUOTA,
     ("CompareBooksRole", "dynamodb:*", "Tables[BC]*"): _HEALS,
     ("ReportCloseRole", "dynamodb:UpdateItem", "TablesCloses"): _HEALS,
     ("CompareBooksRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _HEALS,
     ("ReportCloseRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _HEALS,
-    ("ComparePartRole", "dynamodb:PutItem", "TablesCloses"): _SUMS,
     ("ComparePartRole", "dynamodb:GetItem", "TablesCustomers"): _UNREAD,
     ("ComparePartRole", "s3:GetObject", "StorageDocuments/c*"): _PROVED,
-    ("OperatorActForOperatorRole", "dynamodb:BatchGetItem", "TablesCustomers"): _PROVED,
     ("OperatorActForOperatorRole", "s3:GetObject", "StorageDocuments/*"): _PROVED,
     ("DrainDeadLettersRole", "sqs:*Message", "*"): _DEAD,
     ("DrainDeadLettersRole", "states:*", "*"): _DEAD,
@@ -156,15 +139,11 @@ TROUBLE: dict[Right, str] = {
     ("ParkCustomersRole", "*", "*"): _PARKED,
     ("InvoicesShowInvoiceRole", "s3:GetObject", "StorageDocuments/c*"): _SHOWN,
     ("InvoicesActForCustomerRole", "*", "*"): _ASKED,
-    ("InvoicesShowInvoiceRole", "lambda:InvokeFunction", "*ActForCustomer"): _ASKED,
     ("FindOwingRole", "states:DescribeExecution", "*:execution:MonthCloseMachine:[*]"): _CLOSING,
-    ("CollectionsMachineRole", "sqs:SendMessage", "GocardlessQueue"): _EACH_PROVIDER,
-    ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,
     ("*Role", "dynamodb:*", "TablesAudit*"): _ACTS,
     ("FinishPackRole", "dynamodb:*", "TablesCloses"): _PACK_TOLD,
     ("FinishPackRole", "s3:PutObject", "StorageDocuments/pack-parts/*"): _PACK_TOLD,
     ("FinishPackRole", "s3:DeleteObject", "StorageDocuments/packs/*"): _PACK_OLD,
-    ("FinishPackRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _PACK_PAYOUTS,
     ("ReadPackPartRole", "dynamodb:GetItem", "TablesCustomers"): _PACK_READ,
     ("ReadPackPartRole", "s3:GetObject", "StorageDocuments/credit_notes/*"): _PACK_READ,
     ("MonthCloseMachineRole", "events:*Rule", "*"): _PACK_STARTED,
