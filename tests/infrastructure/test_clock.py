@@ -22,8 +22,9 @@ def test_the_clock_can_be_moved_past_every_schedule_of_the_stacks(synthesized: S
     found = schedules(synthesized)
     assert Daily(0, 0, 1) in found, "the close"
     assert Daily(9, 0) in found, "the collections"
+    assert Daily(5, 0) in found, "the archive of old usage"
     assert Often(15) in found, "the reconciler"
-    assert len(found) == 4
+    assert len(found) == 5, "and the deadline's watch"
 
 
 def test_no_template_knows_of_a_clock_that_can_be_ahead(synthesized: Synthesized) -> None:

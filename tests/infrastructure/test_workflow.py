@@ -187,8 +187,8 @@ def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized)
     alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
     names = [alarm["MetricName"] for alarm in alarms if "MetricName" in alarm]
     assert {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"} <= set(names)
-    whose = "the close's, reconciler's, collections', deadline's, dropped files', report pack's"
-    assert names.count("ExecutionsFailed") == 6, whose
+    whose = "the close's, reconciler's, collections', deadline's, dropped files', report pack's, archive's"
+    assert names.count("ExecutionsFailed") == 7, whose
     functions = synthesized.functions()
     assert names.count("Errors") == len(functions)
     waited_for = [name for name, spec in FUNCTIONS.items() if spec.waited_for]
