@@ -17,6 +17,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Row
 from monthclose.use_cases.imports.by_customer import Dealer, Slice, parts_of, sorted_rows
+from monthclose.use_cases.imports.rejected_rows import whole_lines
 from monthclose.use_cases.imports.tables import Table
 
 _MEMORY, _PART = 64 << 20, 16 << 20
@@ -112,7 +113,7 @@ class RowsInOrder:
 
     def __init__(self) -> None:
         self._runs = DiskRuns(_SOME_IMPORTED)
-        self._ends: list[int] = []
+        self._lengths: list[int] = []
         self._held: list[tuple[int, str]] = []
         self._characters = 0
 
@@ -128,7 +129,7 @@ class RowsInOrder:
         """Hand them on by their numbers."""
         self._held.sort()
         held = (json.loads(line) for _, line in self._held)
-        yield from heapq.merge(held, *map(self._run, range(len(self._ends))), key=lambda cells: cells[0])
+        yield from heapq.merge(held, *map(self._run, range(len(self._lengths))), key=lambda cells: cells[0])
 
     def close(self) -> None:
         """Give the space back."""
@@ -137,13 +138,11 @@ class RowsInOrder:
     def _write(self) -> None:
         self._held.sort()
         before = self._runs.size
-        self._runs.put(len(self._ends), (f"{line}\n".encode() for _, line in self._held))
-        self._ends.append(self._runs.size - before)
+        self._runs.put(len(self._lengths), (f"{line}\n".encode() for _, line in self._held))
+        self._lengths.append(self._runs.size - before)
         self._held, self._characters = [], 0
 
     def _run(self, number: int) -> Iterator[list[str | int]]:
-        rest = b""
-        for offset in range(0, self._ends[number], _BLOCK):
-            block = Slice(number, offset, min(_BLOCK, self._ends[number] - offset))
-            *lines, rest = (rest + self._runs.read(block)).split(b"\n")
-            yield from map(json.loads, lines)
+        size = self._lengths[number]
+        blocks = (Slice(number, offset, min(_BLOCK, size - offset)) for offset in range(0, size, _BLOCK))
+        yield from map(json.loads, whole_lines(map(self._runs.read, blocks)))

@@ -4,11 +4,13 @@ import math
 import time
 from typing import Protocol
 
+import typer
 from botocore.exceptions import BotoCoreError
 from rich.console import RenderableType
 from rich.live import Live
 
 from cli.console import err, note
+from cli.exit_status import ExitStatus
 from cli.system import System
 from monthclose.errors import TryLaterError
 from monthclose.ports import Execution
@@ -17,6 +19,26 @@ _PATIENCE = 5
 """How many looks in a row may fail: a close takes hours, and a network hiccups."""
 _LINE_SECONDS = 5.0
 """How often the progress is a line where there is no terminal, at first; later more and more rarely."""
+
+
+_LOOK_SECONDS = 2.0
+
+
+def wait_for_end(system: System, execution: str, goes_on: str) -> Execution:
+    """Wait for an execution's end without showing how far it is.
+
+    Parameters
+    ----------
+    goes_on : str
+        What is said to a person who interrupts: the execution goes on.
+    """
+    try:
+        while (state := system.ports.workflow.describe(execution)).status == "RUNNING":
+            system.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        note(goes_on, "")
+        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    return state
 
 
 class Board(Protocol):

@@ -9,8 +9,8 @@ import typer
 
 from cli.connect import NoSystemError, connected
 from cli.console import note, print_json, print_json_stream, say
-from cli.exit_status import ExitStatus
 from cli.system import System, cause_for_people
+from cli.watching import wait_for_end
 from monthclose.domain.audit import in_json as act_in_json
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
@@ -18,7 +18,6 @@ from monthclose.ports import Execution
 from monthclose.use_cases.collections.find_owing import CLAIM
 from monthclose.use_cases.collections.what_came import Done
 
-_LOOK_SECONDS = 2.0
 _MOST_SHOWN = 50
 _WORDS = {"retried": "retried", "reminded": "reminded", "held": "put on hold", "released": "released from hold"}
 
@@ -52,13 +51,7 @@ def _today(system: System) -> str:
 
 def _watch(system: System, execution: str) -> dict[str, Any]:
     """Wait for an execution's end, and return its output."""
-    try:
-        while (state := system.ports.workflow.describe(execution)).status == "RUNNING":
-            system.sleep(_LOOK_SECONDS)
-    except KeyboardInterrupt:
-        note("the collections keep running", "")
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
-    return _output(state)
+    return _output(wait_for_end(system, execution, "the collections keep running"))
 
 
 def _output(ended: Execution) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import typer
 
 from cli.commands.close import check_ended
 from cli.console import grid, note, print_json, say, show
-from cli.exit_status import ExitStatus
 from cli.home import shown
 from cli.months import connect_for, require_close
 from cli.system import System
+from cli.watching import wait_for_end
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.pack.pack import MadeFor, Pack, PackFile
 from monthclose.domain.period import Period
@@ -19,7 +19,6 @@ from monthclose.ports import Documents
 from monthclose.use_cases.pack.pack_page import WHY, size, utc
 from monthclose.use_cases.proof.report_pack import current_pack, last_failure
 
-_LOOK_SECONDS = 2.0
 _READ_AT_ONCE = 8 * 2**20
 _MOST_UNREADABLE = 5
 _PROGRAMS = "parquet"
@@ -61,12 +60,7 @@ def _make(system: System, period: Period, by: str) -> None:
         request = {"period": str(period), "made_for": MadeFor.PERSON, "by": by, "act": act.made.name}
         execution = system.ports.workflow.start(system.packs, name, request)
     note(f"the report pack of {period} is being made", "")
-    try:
-        while (state := system.ports.workflow.describe(execution)).status == "RUNNING":
-            system.sleep(_LOOK_SECONDS)
-    except KeyboardInterrupt:
-        note("the making of the report pack goes on", "")
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    state = wait_for_end(system, execution, "the making of the report pack goes on")
     check_ended(state, f"the making of the report pack of {period}", f"to try again: monthclose pack {period} --make")
 
 

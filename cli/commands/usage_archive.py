@@ -8,8 +8,8 @@ import typer
 from cli.commands.close import check_ended
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
-from cli.exit_status import ExitStatus
 from cli.system import System
+from cli.watching import wait_for_end
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.usage_archive import ArchivedMonth
@@ -17,8 +17,6 @@ from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
 from monthclose.names import USAGE_ARCHIVE_PREFIX
 from monthclose.use_cases.pack.pack_page import size
-
-_LOOK_SECONDS = 2.0
 
 
 def archive(ctx: typer.Context, period: str | None, *, check: bool, by: str, in_json: bool) -> None:
@@ -42,12 +40,7 @@ def _archive(system: System, period: Period, by: str) -> None:
         request = {"period": str(period), "by": by, "act": act.made.name}
         execution = system.ports.workflow.start(system.archive, name, request)
     note(f"the usage of {period} is being archived", "")
-    try:
-        while (state := system.ports.workflow.describe(execution)).status == "RUNNING":
-            system.sleep(_LOOK_SECONDS)
-    except KeyboardInterrupt:
-        note("the archiving goes on", "")
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    state = wait_for_end(system, execution, "the archiving goes on")
     check_ended(state, f"the archiving of {period}", f"to continue: monthclose usage archive {period}")
     if "archived" not in (state.output or {}):
         raise TryLaterError("another run is archiving usage; it goes on, and one at a time does")

@@ -62,6 +62,11 @@ def read_attributes(fields: Mapping[str, str]) -> Attributes:
     return tuple(given)
 
 
+def parse_attributes(text: str | None) -> Attributes:
+    """Read attributes as they are stored: a JSON object of texts, or nothing."""
+    return tuple(sorted(json.loads(text).items())) if text else ()
+
+
 @lru_cache(maxsize=1024)
 def _are_among(names: tuple[str, ...]) -> bool:
     return any(name.startswith(FIELD) for name in names)

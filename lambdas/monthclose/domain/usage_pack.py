@@ -108,22 +108,21 @@ def unpacked(customer_id: str, body: bytes) -> list[UsageEvent]:
     """
     columns, behind = _opened(body)
     count = columns["n"]
-    prices = _values(columns, "p", count, None, Decimal)
     fields = (
         _ids(columns["i"], behind, count),
         [customer_id] * count,
-        _values(columns, "s", count, "", str),
-        _values(columns, "q", count, None, Decimal),
+        _values(columns.get("s"), count, "", str),
+        _values(columns.get("q"), count, None, Decimal),
         _times(columns["t"], count),
-        prices,
-        _values(columns, "d", count, "", str),
-        _values(columns, "r", count, "", str),
-        _values(columns, "o", count, "", str),
-        _values(columns, "c", count, None, _time),
-        _values(columns, "b", count, "", str),
-        _values(columns, "w", count, None, _time),
-        _values(columns, "a", count, (), _attributes),
-        _values(columns, "u", count, None, _time),
+        _values(columns.get("p"), count, None, Decimal),
+        _values(columns.get("d"), count, "", str),
+        _values(columns.get("r"), count, "", str),
+        _values(columns.get("o"), count, "", str),
+        _values(columns.get("c"), count, None, _time),
+        _values(columns.get("b"), count, "", str),
+        _values(columns.get("w"), count, None, _time),
+        _values(columns.get("a"), count, (), _attributes),
+        _values(columns.get("u"), count, None, _time),
     )
     return list(map(UsageEvent, *fields))
 
@@ -198,9 +197,8 @@ def _joined(values: Sequence[Any]) -> _Column | None:
     return None
 
 
-def _values(columns: dict[str, Any], name: str, count: int, missing: Any, read: Callable[[Any], Any]) -> list[Any]:
-    """Read a column; each value of a dictionary is made once."""
-    column: _Column | None = columns.get(name)
+def _values(column: _Column | None, count: int, missing: Any, read: Callable[[Any], Any]) -> list[Any]:
+    """Read a column, which isn't there if all values are missing; each value of a dictionary is made once."""
     if column is None:
         return [missing] * count
     form, content = column[0], column[1]
@@ -229,7 +227,7 @@ def _written_times(times: Sequence[datetime]) -> _Column:
 
 def _times(column: _Column, count: int) -> list[datetime]:
     unit, first, steps = column
-    found = _values({"t": steps}, "t", count - 1, 0, int)
+    found = _values(steps, count - 1, 0, int)
     moments = accumulate((step * unit for step in found), initial=first)
     return [_EPOCH + timedelta(0, 0, moment) for moment in moments]
 
@@ -287,11 +285,11 @@ def _written_counted(ids: Sequence[str]) -> _Column | None:
 def _ids(column: _Column, behind: bytes, count: int) -> list[str]:
     if column[0] == _IDS_COUNTED:
         _, text, width, first, steps = column
-        found = accumulate(_values({"i": steps}, "i", count - 1, 0, int), initial=first)
+        found = accumulate(_values(steps, count - 1, 0, int), initial=first)
         return [f"{text}{number:0{width}}" for number in found] if width else [f"{text}{number}" for number in found]
     if column[0] == _IDS_HEXADECIMAL:
         return _hexadecimal(column[1], column[2], behind.hex(), count)
-    return _values({"i": column[1]}, "i", count, "", str)
+    return _values(column[1], count, "", str)
 
 
 def _hexadecimal(between: Sequence[str], lengths: Sequence[int], digits: str, count: int) -> list[str]:

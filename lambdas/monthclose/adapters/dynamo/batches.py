@@ -68,7 +68,7 @@ class Batches:
         TryLaterError
             DynamoDB throttles, and time is up. Any of the items may have been written.
         """
-        self._send([item.serialize() for item in items], _ITEMS_PER_WRITE, lambda raw: _put(model, raw))
+        self._send([item.serialize() for item in items], _ITEMS_PER_WRITE, lambda raw: _write(model, raw))
 
     def remove(self, model: type[Model], keys: Iterable[str | tuple[str, str]]) -> None:
         """Delete items by their keys, each once, whether they are there or not.
@@ -79,7 +79,7 @@ class Batches:
             DynamoDB throttles, and time is up. Any of the items may have been deleted.
         """
         raw_keys = [_key(model, key) for key in keys]
-        self._send(raw_keys, _ITEMS_PER_WRITE, lambda raw: _delete(model, raw))
+        self._send(raw_keys, _ITEMS_PER_WRITE, lambda raw: _write(model, raw, delete=True))
 
     def read[M: Model](
         self,
@@ -147,25 +147,19 @@ def _key(model: type[Model], key: str | tuple[str, str]) -> _Raw:
     return {found.attr_name: {"S": value} for found, value in zip(filter(None, attributes), values, strict=True)}
 
 
-def _put(model: type[Model], items: Sequence[_Raw]) -> _Answer:
-    try:
-        with translated():
-            answer = model._get_connection().batch_write_item(put_items=items)
-    except TryLaterError as error:
-        return _Answer((), _all_if_throttled(error, items))
-    left = answer.get("UnprocessedItems", {}).get(model.Meta.table_name, ())
-    return _Answer((), [request["PutRequest"]["Item"] for request in left])
-
-
-def _delete(model: type[Model], keys: Sequence[_Raw]) -> _Answer:
+def _write(model: type[Model], raw: Sequence[_Raw], *, delete: bool = False) -> _Answer:
+    """Put items, or delete those with some keys."""
+    asked, request, content = (
+        ("delete_items", "DeleteRequest", "Key") if delete else ("put_items", "PutRequest", "Item")
+    )
     try:
         with translated():
             connection: Any = model._get_connection()  # its types say that keys are text
-            answer = connection.batch_write_item(delete_items=keys)
+            answer = connection.batch_write_item(**{asked: raw})
     except TryLaterError as error:
-        return _Answer((), _all_if_throttled(error, keys))
+        return _Answer((), _all_if_throttled(error, raw))
     left = answer.get("UnprocessedItems", {}).get(model.Meta.table_name, ())
-    return _Answer((), [request["DeleteRequest"]["Key"] for request in left])
+    return _Answer((), [each[request][content] for each in left])
 
 
 def _get(model: type[Model], keys: Sequence[_Raw], consistent: bool, attributes: Sequence[str] | None) -> _Answer:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from monthclose.adapters.tables.duck import LONGEST_ROW, OPTIONS
+from monthclose.domain.attributes import parse_attributes
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.usage_archive import COLUMNS, Kind
 from monthclose.ports import Documents
@@ -199,7 +200,7 @@ def _event(row: Sequence[Any]) -> UsageEvent:
         received_at=_aware(received),
         replaced_by=replaced_by or "",
         replaced_at=_aware(replaced_at),
-        attributes=tuple(sorted(json.loads(attributes).items())) if attributes else (),
+        attributes=parse_attributes(attributes),
         returned_at=_aware(returned),
     )
 

@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from itertools import batched, groupby, islice
+from itertools import batched, chain, groupby, islice
 
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent, UsageMonth
@@ -106,7 +106,7 @@ class PartArchiver:
                 self.store.put_part(plan.period, number, ArchivedPart(revision=1))
             self.store.put_progress(plan, number, progress)
             return True
-        months = _Months(live if first is None else _with_first(first, live), self._old(plan, before, progress.after))
+        months = _Months(chain((first,) if first else (), live), self._old(plan, before, progress.after))
         writer = _PartWriter(self, plan, number, progress, months, require)
         while writer.write_next():
             if time_is_up():
@@ -169,11 +169,6 @@ class PartArchiver:
 
     def _expire_one(self, period: Period, read: Read) -> bool:
         return self.usage.expire(UsageMonth(read.customer_id, period), read.seen, self.clock() + EXPIRES_AFTER)
-
-
-def _with_first(first: PackedMonth, others: Iterator[PackedMonth]) -> Iterator[PackedMonth]:
-    yield first
-    yield from others
 
 
 def _written(period: Period, file: ArchivedFile) -> WrittenUsage:

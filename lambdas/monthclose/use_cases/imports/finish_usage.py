@@ -11,7 +11,7 @@ from monthclose.ports import Inbox
 from monthclose.use_cases.audit.record_act import ActRecorder
 from monthclose.use_cases.imports.dropped_file import read_tally
 from monthclose.use_cases.imports.import_lock import ImportLock
-from monthclose.use_cases.imports.rejected_rows import Cells
+from monthclose.use_cases.imports.rejected_rows import Cells, whole_lines
 from monthclose.use_cases.imports.split_usage import Split, split_key
 from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
 
@@ -63,10 +63,10 @@ class UsageFinisher:
 
     def _rejected(self, key: str, block: int) -> Iterator[Cells]:
         """Read a part's rejected rows, a block at a time: as many parts are read side by side as have any."""
-        offset, rest = 0, b""
-        while content := self.inbox.get_slice(key, offset, block):
+        yield from map(json.loads, whole_lines(self._blocks(key, block)))
+
+    def _blocks(self, key: str, size: int) -> Iterator[bytes]:
+        offset = 0
+        while content := self.inbox.get_slice(key, offset, size):
             offset += len(content)
-            *lines, rest = (rest + content).split(b"\n")
-            yield from map(json.loads, lines)
-        if rest:
-            yield json.loads(rest)
+            yield content

@@ -11,6 +11,16 @@ _PIECE = 64 * 1024
 """Characters that are written at a time."""
 
 
+def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Put together the lines of a text that is read in blocks, which may end anywhere."""
+    rest = b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
 def header(columns: Sequence[str]) -> list[str]:
     """Name the columns of the table, for a file with `columns`."""
     return ["row", "reason", *columns]

@@ -1,6 +1,5 @@
 """Usage of releases that stored each event as an item: it is read until it is in packs, and nothing is added to it."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -11,6 +10,7 @@ from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import UsageItem
 from monthclose.adapters.dynamo.usage.packs import partition
+from monthclose.domain.attributes import parse_attributes
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent, UsageMonth
 
@@ -88,7 +88,7 @@ def _event(item: UsageItem, customer_id: str) -> UsageEvent:
         received_at=_time(item.received_at),
         replaced_by=item.replaced_by or "",
         replaced_at=_time(item.replaced_at),
-        attributes=tuple(sorted(json.loads(item.attributes).items())) if item.attributes else (),
+        attributes=parse_attributes(item.attributes),
         returned_at=_time(item.returned_at),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import batched
+from itertools import batched, chain
 from typing import NamedTuple
 
 from pynamodb.expressions.condition import Condition
@@ -142,7 +142,7 @@ class PackReader:
         state = _state(month, head)
         check = partial(self._check_here, state)
         after = self._after(state, 1, consistent=True, check=check) if head.generation else None
-        return Bodies(item.body for item in _all(head, after or _in_order(items, "", 2, check)))
+        return Bodies(item.body for item in chain((head,), after or _in_order(items, "", 2, check)))
 
     def _check_here(self, state: MonthState) -> None:
         """Check that a month has not left since its first pack was read."""
@@ -166,7 +166,7 @@ class PackReader:
         """Read the packs behind a full first one, and note the ids of all."""
         ids: PackIds | None = PackIds()
         tail, number = reading.state.tail, 0
-        for number, item in enumerate(_all(head, self._after(reading.state, 1, consistent=consistent)), 1):
+        for number, item in enumerate(chain((head,), self._after(reading.state, 1, consistent=consistent)), 1):
             tail, found = _tail(number, item), _look_into(reading, number, item, wanted)
             if ids:
                 ids.add(found, number)
@@ -203,11 +203,6 @@ def _in_order(
             if not item.full:
                 return
             number += 1
-
-
-def _all(head: UsagePackItem, rest: Iterable[UsagePackItem]) -> Iterator[UsagePackItem]:
-    yield head
-    yield from rest
 
 
 def _from(generation: str, first: int) -> Condition:

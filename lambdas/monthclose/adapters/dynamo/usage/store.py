@@ -235,10 +235,6 @@ class DynamoUsageStore:
             raise TryLaterError(f"the usage of {state.month.period} left DynamoDB while it was read")
         return stream
 
-    def move(self, month: UsageMonth) -> bool:
-        """Move a month into packs from where it was earlier; False if there was nothing to move, or somebody did."""
-        return self._mover.adopt(month, self._earlier_events(month)) is not None
-
     def adopt(self, month: UsageMonth, events: Iterable[UsageEvent]) -> bool:
         """Store a month of which there is nothing in packs; False if there is something by now, or in the archive."""
         archives = (store for store in self._earlier if not isinstance(store, UsageItems))
