@@ -20,11 +20,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from bench.costs.beside import HERE, output_of, program
 from monthclose.adapters.dynamo.books import DynamoBooks
 from monthclose.adapters.dynamo.models import bind
 from tests.world import OCTOBER, World
 
-_SCRIPT = Path(__file__).resolve()
+_MODULE = "bench.dynamo_calls"
 _CALLS, _TRIES = 200, 5
 _SERVE, _MEASURE = "serve", "measure"
 _TABLES = ("customers", "usage", "usage_packs", "billing", "closes", "audit", "idempotency")
@@ -100,20 +101,15 @@ def _ms(call: Callable[[], object]) -> float:
 
 def measure(checkout: Path) -> dict[str, float]:
     """Measure a checkout, in its own environment."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AWS_"))}
-    environment["PYTHONPATH"] = f"{checkout}{os.pathsep}{checkout / 'lambdas'}"
-    python = [str(checkout / ".venv" / "bin" / "python"), "-P", str(_SCRIPT)]
-    server = subprocess.Popen([*python, _SERVE], env=environment, stdout=subprocess.PIPE, text=True)
-    assert server.stdout
-    try:
-        port = server.stdout.readline().strip()
-        done = subprocess.run(
-            [*python, _MEASURE, port], cwd=checkout, env=environment, stdout=subprocess.PIPE, check=True
-        )
-    finally:
-        server.kill()
-        server.wait()
-    found: dict[str, float] = json.loads(done.stdout)
+    with program(checkout, _MODULE) as (command, folder, environment):
+        server = subprocess.Popen([*command, _SERVE], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+        assert server.stdout
+        try:
+            port = server.stdout.readline().strip()
+            found: dict[str, float] = json.loads(output_of(checkout, _MODULE, [_MEASURE, port]))
+        finally:
+            server.kill()
+            server.wait()
     return found
 
 
@@ -123,7 +119,7 @@ def main() -> None:
     parser.add_argument("--beside", type=Path, help="another checkout, with its own .venv")
     parser.add_argument("--rounds", type=int, default=2)
     beside = parser.parse_args().beside
-    checkouts = [_SCRIPT.parents[1], *([beside.resolve()] if beside else [])]
+    checkouts = [HERE, *([beside.resolve()] if beside else [])]
     rounds = [[measure(checkout) for checkout in checkouts] for _ in range(parser.parse_args().rounds)]
     print(f"{'CPU ms':<32}" + "".join(f"{checkout.name:>16}" for checkout in checkouts) + "   ratio" * bool(beside))
     for what in rounds[0][0]:

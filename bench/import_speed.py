@@ -7,7 +7,6 @@ that does other work, so only the ratio within a round says something. CPU and r
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -24,9 +23,9 @@ import boto3
 
 from bench.costs.beside import HERE, program
 from bench.costs.usage_files import UsageFiles, name_of
+from bench.processes import processes
 from monthclose.domain.period import Period
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _FIRST = Period(2026, 9)
 """The month of the first round; each further round has the month before."""
 
@@ -125,16 +124,11 @@ class Cpu(NamedTuple):
 def _cpu(pid: int) -> Cpu:
     """Add up the CPU of an emulator and of the functions, its children, of which some have ended."""
     own = functions = 0.0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            found = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has just ended
-        user, system, children, children_system = (int(text) / _TICKS for text in found[11:15])
-        if stat.parent.name == str(pid):
-            own, functions = user + system, functions + children + children_system
-        elif int(found[3]) == pid:  # of its session
-            functions += user + system + children + children_system
+    for each in processes():
+        if each.pid == pid:
+            own, functions = each.cpu_seconds, functions + each.of_children
+        elif each.session == pid:
+            functions += each.cpu_seconds + each.of_children
     return Cpu(own, functions)
 
 

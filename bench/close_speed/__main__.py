@@ -10,8 +10,6 @@ seconds do less so, and requests not at all.
 
 import argparse
 import json
-import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-_HERE = Path(__file__).resolve().parents[2]
-_SCRIPT = Path(__file__).resolve().parent / "one_close.py"
+from bench.costs.beside import HERE, output_of
+
 _NOT_OURS = ("the emulator", "the sandbox")
 _KINDS = (
     ("generate invoices", "GenerateInvoices"),
@@ -37,15 +35,8 @@ _OTHERS = "open, plan, publish"
 
 def close(checkout: Path, customers: int, events: int, profile: Path | None = None) -> dict[str, Any]:
     """Close a month on a checkout's local AWS, in its own environment; see `one_close.measure`."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AWS_"))}
-    environment["PYTHONPATH"] = f"{checkout}{os.pathsep}{checkout / 'lambdas'}"
-    command: list[str | Path] = [checkout / ".venv" / "bin" / "python", "-P", _SCRIPT, str(customers), str(events)]
-    if profile:
-        command.append(profile)
-    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{checkout}: {done.stderr.strip() or done.stdout.strip()}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    arguments = [str(customers), str(events), *([str(profile.resolve())] if profile else [])]
+    found: dict[str, Any] = json.loads(output_of(checkout, "bench.close_speed.one_close", arguments).splitlines()[-1])
     return found
 
 
@@ -94,12 +85,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.profile:
         options.profile.mkdir(parents=True, exist_ok=True)
-    checkouts = {"this checkout": _HERE} | ({str(options.beside): options.beside.resolve()} if options.beside else {})
+    checkouts = {"this checkout": HERE} | ({str(options.beside): options.beside.resolve()} if options.beside else {})
     runs: dict[str, list[Mapping[str, Any]]] = {name: [] for name in checkouts}
     console = Console(width=120)
     for number in range(options.times):
         for name in list(checkouts)[:: -1 if number % 2 else 1]:
-            profile = options.profile if checkouts[name] == _HERE else None
+            profile = options.profile if checkouts[name] == HERE else None
             run = close(checkouts[name], options.customers, options.events, profile)
             console.print(f"{name}: {options.customers:,} customers in {run['seconds']:.0f} s")
             runs[name].append(run)

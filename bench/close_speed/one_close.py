@@ -1,7 +1,6 @@
-"""One close on the local AWS of the checkout that this runs in, measured: `python one_close.py CUSTOMERS EVENTS`.
+"""One close on the local AWS, measured: `python -m bench.close_speed.one_close CUSTOMERS EVENTS [FOLDER]`.
 
-It is a script that uses nothing of its own checkout but what lies beside it, so that another commit's checkout, with
-its own environment, can be measured by it: `bench.close_speed` starts it there.
+The product is the one that this interpreter finds: another checkout's, too (`bench.costs.beside`).
 """
 
 import csv
@@ -16,7 +15,7 @@ import time
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,12 +25,14 @@ from uuid import uuid4
 
 import boto3
 
+from bench.costs.local_deployment import outputs
+from bench.processes import processes
 from cli.deployment import deployed
 from monthclose.adapters.dynamo.mail_quota import KeptQuota
 from monthclose.bootstrap import Runtime, utc_now
 from monthclose.domain.notices.sending import UNLIMITED, SendingQuota
 from monthclose.domain.period import Period
-from monthclose.names import Env, Stack, output_name
+from monthclose.names import Env
 from monthclose.settings import Settings
 from sandbox.aws import local_aws
 from sandbox.aws.local_aws import LocalAws, Running
@@ -44,7 +45,6 @@ _METHODS = ["pm_card_visa"] * 17 + ["pm_card_chargeDeclinedInsufficientFunds", "
 """Of twenty customers, one has a card that is declined, and two pay by bank debit."""
 OVERRIDES = {"providers": {name: {"requests_per_second": 1000, "burst": 500} for name in ("stripe", "gocardless")}}
 """The providers' limits are out of the way: otherwise it is they that a close waits for."""
-_TICKS = os.sysconf("SC_CLK_TCK")
 _FUNCTION = re.compile(r"ministack-lambda-(?:monthclose-)?(.+?)-[^-/]{8}/")
 _MOST_SECONDS = 3600
 
@@ -55,7 +55,7 @@ def measure(customers: int, events: int, profile: str) -> dict[str, Any]:
         home = Path(folder) / "home"
         with deployed(LocalAws(home), OVERRIDES) as running:
             os.environ.update(running.environment | {"MONTHCLOSE_HOME": str(home)})
-            values = _outputs()
+            values = outputs()
             _let_mails_go(values)
             _import(Path(folder), customers, events)
             return _close(running, values) | {"customers": customers, "events": events}
@@ -78,12 +78,6 @@ def _hooked(profile: str) -> Iterator[None]:
         patch.object(local_aws, "spawn_module", counted),
     ):
         yield
-
-
-def _outputs() -> dict[str, str]:
-    (stack,) = boto3.client("cloudformation").describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
-    found = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    return {env.value: found[output_name(env)] for env in Env if output_name(env) in found}
 
 
 def _let_mails_go(values: Mapping[str, str]) -> None:
@@ -224,19 +218,13 @@ class Watch:
 
     def _read(self) -> None:
         leader, sandbox = self._running.aws.pid, self._running.sandbox.pid
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
+        for each in processes():
+            if each.group not in (leader, sandbox):
                 continue
-            try:
-                stat = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(stat[2]) not in (leader, sandbox):  # its group
-                    continue
-                pid = int(entry.name)
-                if pid not in self._kinds:
-                    self._kinds[pid] = _kind(pid, leader, (entry / "cmdline").read_text())
-                self._last[pid] = (int(stat[11]) + int(stat[12])) / _TICKS
-            except OSError:  # it has ended
-                continue
+            with suppress(OSError):  # it has ended
+                if each.pid not in self._kinds:
+                    self._kinds[each.pid] = _kind(each.pid, leader, Path(f"/proc/{each.pid}/cmdline").read_text())
+                self._last[each.pid] = each.cpu_seconds
 
 
 def _kind(pid: int, leader: int, command: str) -> str:

@@ -18,16 +18,22 @@ _DROP = {"part_kb": 1024}
 """Parts that take longer than the step that each of them is: those of a local deployment are for tests."""
 
 
+def outputs() -> dict[str, str]:
+    """Read what the workflow's stack says of itself, by the variables' names."""
+    [stack] = boto3.client("cloudformation").describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
+    found = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    return {env.value: found[output_name(env)] for env in Env if output_name(env) in found}
+
+
 def main() -> None:
     with deployed(LocalAws(Path(sys.argv[1])), {"usage_drop": _DROP}) as running:
         os.environ |= running.environment
-        [stack] = boto3.client("cloudformation").describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        values = outputs()
         where = {
             "environment": running.environment,
             "pid": running.aws.pid,
-            "bucket": outputs[output_name(Env.USAGE_BUCKET)],
-            "machine": outputs[output_name(Env.USAGE_IMPORT_ARN)],
+            "bucket": values[Env.USAGE_BUCKET],
+            "machine": values[Env.USAGE_IMPORT_ARN],
         }
         print(json.dumps(where), flush=True)
         sys.stdin.read()

@@ -1,6 +1,5 @@
 """What a contestant's processes take while it works: CPU time and memory, by kind of process, from `/proc` (Linux)."""
 
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.peers.contestant import Part
+from bench.processes import TICKS, process, processes
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _CPU_EVERY = 0.25
 """Seconds between two looks: a process that lives for less may be missed."""
 _MEMORY_EVERY = 8
@@ -80,7 +79,7 @@ class Meter:
 
 def family(parts: Sequence[Part]) -> Mapping[int, str]:
     """Find the parts that run and their descendants: each one's kind, by its process id."""
-    parents = {int(entry.name): _parent(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+    parents = {each.pid: each.parent for each in processes()}
     kinds = {part.pid: part.kind for part in parts}
     found: dict[int, str] = {}
     for pid in parents:
@@ -92,22 +91,9 @@ def family(parts: Sequence[Part]) -> Mapping[int, str]:
     return found
 
 
-def _stat(pid: int | str) -> list[str]:
-    """Read a process's status from its state on; empty if there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _parent(pid: str) -> int:
-    stat = _stat(pid)
-    return int(stat[1]) if stat else 0
-
-
 def _cpu_seconds(pid: int) -> float:
-    stat = _stat(pid)
-    return (int(stat[11]) + int(stat[12])) / _TICKS if stat else 0.0
+    found = process(pid)
+    return found.cpu_seconds if found else 0.0
 
 
 def _pss_mb(pid: int) -> float:
@@ -122,4 +108,4 @@ def _machine_seconds() -> tuple[float, float]:
     """Read how long all processors have been busy, and how long there have been any."""
     user, nice, system, idle, wait, *interrupts = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
     busy = user + nice + system + sum(interrupts)
-    return busy / _TICKS, (busy + idle + wait) / _TICKS
+    return busy / TICKS, (busy + idle + wait) / TICKS
