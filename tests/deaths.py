@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.requests_of import in_front_of
 from tests.unit.dying import DiedError
 
 
@@ -28,14 +29,8 @@ class Deaths:
     @contextmanager
     def of(self, client: Any) -> Iterator["Deaths"]:
         """Stand in front of a client."""
-        events = client.meta.events
-        events.register_first("before-send.dynamodb", self._before)
-        events.register_first("after-call.dynamodb", self._after)
-        try:
+        with in_front_of(client, self._before, self._after):
             yield self
-        finally:
-            events.unregister("before-send.dynamodb", self._before)
-            events.unregister("after-call.dynamodb", self._after)
 
     def _before(self, request: Any, **_: object) -> None:
         self.requests.append(request.headers["X-Amz-Target"].decode().partition(".")[2])

@@ -18,6 +18,8 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
+from tests.requests_of import in_front_of
+
 _NOWHERE = "http://nowhere.invalid/"
 """Where a refused request goes: the SDK asks moto, too, which must not carry it out."""
 _PREFIX = "com.amazonaws.dynamodb.v20120810#"
@@ -66,14 +68,8 @@ class Throttle:
     @contextmanager
     def on(self, client: Any) -> Iterator["Throttle"]:
         """Stand in front of a client."""
-        events = client.meta.events
-        events.register_first("before-send.dynamodb", self._before)
-        events.register_first("after-call.dynamodb", self._after)
-        try:
+        with in_front_of(client, self._before, self._after):
             yield self
-        finally:
-            events.unregister("before-send.dynamodb", self._before)
-            events.unregister("after-call.dynamodb", self._after)
 
     def _before(self, request: Any, **_: object) -> AWSResponse | None:
         operation = request.headers["X-Amz-Target"].decode().partition(".")[2]

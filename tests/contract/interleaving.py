@@ -20,15 +20,13 @@ from typing import Any
 import botocore.client
 from moto.dynamodb.models.table import Table
 
+from tests.unit.dying import DiedError
+
 type Program = Callable[[], object]
 _PATIENCE = 20
 """Seconds that a program may take from one request to the next."""
 _LAG = 3
 """How many writes a read may miss that need not be consistent."""
-
-
-class DiedError(BaseException):
-    """A process's death: nothing catches it."""
 
 
 @dataclass(frozen=True, slots=True)

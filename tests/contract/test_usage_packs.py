@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -27,6 +28,7 @@ from tests.contract.test_usage_store import MONTH, NOON, correction, event, fill
 from tests.deaths import Deaths
 from tests.earlier_usage import store_as_items
 from tests.fakes import FakeLog
+from tests.requests_of import in_front_of
 from tests.unit.dying import DiedError
 from tests.usage import store_usage
 from tests.world import OCTOBER, OneAfterTheOther
@@ -151,15 +153,8 @@ class Between:
     def __init__(self, at: int, do: Callable[[], object]) -> None:
         self._at, self._do, self._count = at, do, 0
 
-    def of(self, aws: Runtime) -> "Between":
-        self._events = aws._connection.client.meta.events
-        return self
-
-    def __enter__(self) -> None:
-        self._events.register_first("before-send.dynamodb", self._before)
-
-    def __exit__(self, *_: object) -> None:
-        self._events.unregister("before-send.dynamodb", self._before)
+    def of(self, aws: Runtime) -> AbstractContextManager[None]:
+        return in_front_of(aws._connection.client, self._before)
 
     def _before(self, **_: object) -> None:
         self._count += 1
@@ -264,7 +259,7 @@ def test_whoever_dies_while_a_month_is_moved_leaves_it_where_it_was_or_has_moved
     for at in range(12):
         try:
             with Deaths(at, after).of(aws._connection.client):
-                another(aws, archive).move(MONTH)
+                another(aws).adopt(MONTH, archive.events(*MONTH))
         except DiedError:
             assert stored(another(aws, archive)) == events
             continue
@@ -432,17 +427,18 @@ def test_reading_ends_with_an_error_if_the_month_was_moved_meanwhile(aws: Runtim
     usage = another(aws)
     reading = usage.events(*MONTH)
     next(reading)
-    assert another(aws).move(MONTH)
+    assert another(aws).adopt(MONTH, events)
     with pytest.raises(Exception, match="moved while"):
         list(reading)
     assert stored(usage) == events
 
 
 def test_an_import_that_has_just_begun_when_a_month_is_moved_decides_again(aws: Runtime) -> None:
-    store_as_items([event(1), event(2)])
+    events = [event(1), event(2)]
+    store_as_items(events)
     usage = another(aws)
     wanted = change(usage, [event(3)])
-    assert another(aws).move(MONTH)
+    assert another(aws).adopt(MONTH, events)
     assert usage.store([wanted]) == [MONTH]
     assert usage.store([change(usage, [event(3)])]) == []
     assert len(stored(usage)) == 3
