@@ -54,7 +54,7 @@ class Kept:
 
 def another(aws: Runtime, *earlier: EarlierUsage) -> DynamoUsageStore:
     """Make the store of another process."""
-    return DynamoUsageStore(aws._connection, aws._batches, [UsageItems(aws._batches), *earlier])
+    return DynamoUsageStore(aws._connection, aws._batches, [*earlier, UsageItems(aws._batches)])
 
 
 def packs(generation: str | None = None) -> list[UsagePackItem]:
@@ -283,6 +283,15 @@ def test_of_two_who_move_a_month_one_has_moved_it_and_the_other_leaves_nothing(
         assert sorted([mine, *told]) == [False, True]
         assert len(stored(one, month)) == 90
         assert len({item.generation for item in packs() if item.pk.endswith(month.customer_id)}) == 1
+
+
+def test_a_month_that_is_in_the_archive_is_not_moved_from_what_an_earlier_release_has_left_of_it(aws: Runtime) -> None:
+    events = [event(number) for number in range(90)]
+    store_as_items(events[:30])
+    usage = another(aws, Kept(events))
+    assert not usage.adopt(MONTH, events[:30])
+    assert packs() == []
+    assert stored(usage) == events
 
 
 @pytest.mark.parametrize("count", [1, 30, 60, 120, 300])

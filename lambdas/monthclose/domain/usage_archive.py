@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Context, Decimal
@@ -36,6 +36,8 @@ MOST_PARTS = 1000
 _WIDE = Context(prec=100)
 """Sums of quantities of 28 digits on either side of the point, exact for any number of events."""
 _HASH = 2**64 - 1
+type ReadObject = Callable[[str], bytes]
+"""Reads an object by its key; raises KeyError if there is none."""
 
 
 def newest_archived(now: datetime, months: int | None) -> Period | None:
@@ -95,6 +97,11 @@ def part_key(period: Period, number: int) -> str:
 def came_back_key(period: Period) -> str:
     """Name the object that says that usage has come back to DynamoDB, and so that the month is due again."""
     return f"{USAGE_CAME_BACK_PREFIX}{period}.json"
+
+
+def came_back_object(period: Period) -> tuple[str, bytes]:
+    """Return that object: its key, and what is in it."""
+    return came_back_key(period), b"{}"
 
 
 class Kind(StrEnum):
@@ -189,6 +196,14 @@ class ArchivedMonth:
     size: int = 0
     quantity: str = "0"
 
+    @classmethod
+    def read(cls, period: Period, get: ReadObject) -> ArchivedMonth | None:
+        """Read what a month has; None if it is not archived."""
+        try:
+            return cls.parse(get(month_key(period)))
+        except KeyError:
+            return None
+
     def content(self) -> bytes:
         """Write it as JSON."""
         said = asdict(self) | {
@@ -269,6 +284,14 @@ class ArchivedPart:
     def of_customer(self, customer_id: str) -> Iterator[ArchivedFile]:
         """Iterate over the files that may have a customer's usage."""
         return (file for file in self.files if file.first <= customer_id <= file.last)
+
+    @classmethod
+    def read(cls, period: Period, number: int, get: ReadObject) -> ArchivedPart:
+        """Read the list of a part; an empty one if there is none."""
+        try:
+            return cls.parse(get(part_key(period, number)))
+        except KeyError:
+            return cls()
 
     def content(self) -> bytes:
         """Write it as JSON."""

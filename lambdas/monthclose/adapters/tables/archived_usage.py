@@ -13,11 +13,9 @@ from monthclose.domain.usage_archive import (
     FEWEST_MONTHS,
     ArchivedMonth,
     ArchivedPart,
-    came_back_key,
+    came_back_object,
     month_folder,
-    month_key,
     newest_archived,
-    part_key,
     part_of,
 )
 from monthclose.errors import TryLaterError
@@ -67,7 +65,7 @@ class ArchivedUsage:
             return
         seen = 0
         for attempt in range(_ATTEMPTS):
-            part = self._part(period, part_of(customer_id, parts))
+            part = ArchivedPart.read(period, part_of(customer_id, parts), self._documents.get)
             try:
                 for event in self._read(period, part, customer_id):
                     seen += 1
@@ -81,7 +79,7 @@ class ArchivedUsage:
     def comes_back(self, period: Period) -> None:
         """Note it, if the month is archived: it is due again."""
         if self.may_have(period):
-            self._documents.put(came_back_key(period), b"{}")
+            self._documents.put(*came_back_object(period))
 
     def _is_new(self, period: Period) -> bool:
         newest = newest_archived(self._clock(), FEWEST_MONTHS)
@@ -95,15 +93,9 @@ class ArchivedUsage:
     def _parts_of(self, period: Period) -> int:
         """Find how many parts a month has; 0: it is not archived."""
         if period not in self._parts:
-            try:
-                self._parts[period] = ArchivedMonth.parse(self._documents.get(month_key(period))).parts
-            except KeyError:
+            month = ArchivedMonth.read(period, self._documents.get)
+            if month is None:
                 self._absent[period] = self._clock()
                 return 0
+            self._parts[period] = month.parts
         return self._parts[period]
-
-    def _part(self, period: Period, number: int) -> ArchivedPart:
-        try:
-            return ArchivedPart.parse(self._documents.get(part_key(period, number)))
-        except KeyError:
-            return ArchivedPart()

@@ -11,6 +11,7 @@ from monthclose.domain.usage_archive import (
     ArchivedMonth,
     ArchivedPart,
     came_back_key,
+    came_back_object,
     month_key,
     part_key,
 )
@@ -106,10 +107,7 @@ class ArchiveStore:
 
     def month(self, period: Period) -> ArchivedMonth | None:
         """Read what a month has; None if it is not archived."""
-        try:
-            return ArchivedMonth.parse(self.documents.get(month_key(period)))
-        except KeyError:
-            return None
+        return ArchivedMonth.read(period, self.documents.get)
 
     def put_month(self, month: ArchivedMonth) -> None:
         """Write what a month has."""
@@ -117,10 +115,7 @@ class ArchiveStore:
 
     def part(self, period: Period, number: int) -> ArchivedPart:
         """Read the list of a part; an empty one if there is none."""
-        try:
-            return ArchivedPart.parse(self.documents.get(part_key(period, number)))
-        except KeyError:
-            return ArchivedPart()
+        return ArchivedPart.read(period, number, self.documents.get)
 
     def put_part(self, period: Period, number: int, part: ArchivedPart) -> None:
         """Write the list of a part."""
@@ -132,7 +127,7 @@ class ArchiveStore:
 
     def note_return(self, period: Period) -> None:
         """Note that usage of a month is in DynamoDB."""
-        self.documents.put(came_back_key(period), b"{}")
+        self.documents.put(*came_back_object(period))
 
     def forget_return(self, period: Period) -> None:
         """Forget that: the month is archived from now on."""

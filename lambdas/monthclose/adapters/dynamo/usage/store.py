@@ -11,7 +11,6 @@ from pynamodb.connection import Connection
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.changes import PlannedChange, halves, planned
-from monthclose.adapters.dynamo.usage.earlier_items import UsageItems
 from monthclose.adapters.dynamo.usage.moving import PackMover
 from monthclose.adapters.dynamo.usage.packs import EARLIER, NOTHING, MonthState
 from monthclose.adapters.dynamo.usage.reading import PackReader, Reading
@@ -48,7 +47,8 @@ class DynamoUsageStore:
     Parameters
     ----------
     earlier : sequence of EarlierUsage
-        Where a month may be that is not in packs. A month is in one of them at most; it is moved before it is changed.
+        Where a month may be that is not in packs; it is moved before it is changed. If several have it, the first one
+        counts. The last is where `adopt` has months from.
     """
 
     def __init__(self, connection: Connection, batches: Batches, earlier: Sequence[EarlierUsage] = ()) -> None:
@@ -236,9 +236,9 @@ class DynamoUsageStore:
         return stream
 
     def adopt(self, month: UsageMonth, events: Iterable[UsageEvent]) -> bool:
-        """Store a month of which there is nothing in packs; False if there is something by now, or in the archive."""
-        archives = (store for store in self._earlier if not isinstance(store, UsageItems))
-        if any(store.may_have(month.period) and next(store.events(*month), None) for store in archives):
+        """Store a month of the last earlier store; False if there is something in packs by now, or in another store."""
+        knowing_better = self._earlier[:-1]
+        if any(store.may_have(month.period) and next(store.events(*month), None) for store in knowing_better):
             return False
         return self._mover.adopt(month, events) is not None
 
