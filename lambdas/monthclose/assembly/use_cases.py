@@ -1,7 +1,7 @@
 """Every use case, assembled from the ports in one room: adding a constructor parameter is one edit, here.
 
-Each is made, and its module imported, on first use: a cold start loads only what its function needs. Those about one
-customer are in `customers`, those about whole months in `months`; each file knows only the ones before it.
+Each is made, and its module imported, on first use: a cold start loads only what its function needs. They are in files
+by subject, each of which knows only the ones before it: `customers`, `imports`, `invoices`, `closes`, and this one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from monthclose.assembly.months import READERS, MonthUseCases
+from monthclose.assembly.closes import READERS, CloseUseCases
 
 if TYPE_CHECKING:
     from monthclose.ports import DeadLetters, ShareLeft
@@ -47,7 +47,7 @@ _WINDOWS = 8
 """Windows of the providers' records that are read in parallel, where one process reads all of them."""
 
 
-class UseCases(MonthUseCases):
+class UseCases(CloseUseCases):
     """The use cases on given ports: here those that go over a close, or come after it."""
 
     # Old usage
