@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.requests_of import in_front_of
+from tests.requests_of import in_front_of, operation_of
 from tests.unit.dying import DiedError
 
 
@@ -33,7 +33,7 @@ class Deaths:
             yield self
 
     def _before(self, request: Any, **_: object) -> None:
-        self.requests.append(request.headers["X-Amz-Target"].decode().partition(".")[2])
+        self.requests.append(operation_of(request))
         if len(self.requests) - 1 == self.at and not self.after:
             raise DiedError
 

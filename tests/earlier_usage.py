@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from monthclose.adapters.dynamo.models import UsageItem
+from monthclose.adapters.dynamo.usage.models import UsageItem
 from monthclose.domain.usage import UsageEvent
 
 

@@ -18,3 +18,9 @@ def in_front_of(client: Any, before: Callable[..., Any], after: Callable[..., An
     finally:
         for name, handler in heard.items():
             events.unregister(name, handler)
+
+
+def operation_of(request: Any) -> str:
+    """Say which operation a request asks for."""
+    operation: str = request.headers["X-Amz-Target"].decode().partition(".")[2]
+    return operation

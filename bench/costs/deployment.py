@@ -16,11 +16,11 @@ from unittest.mock import patch
 import boto3
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
-from pynamodb.models import Model
 
 import monthclose
 from bench.costs.meter import Meter, metering
 from monthclose.adapters.dynamo import models
+from monthclose.adapters.dynamo.items import Item
 from monthclose.bootstrap import Runtime
 from monthclose.names import Env
 from monthclose.settings import GENERATED_PER_SECOND
@@ -110,7 +110,7 @@ def create_tables() -> None:
     """Make the tables of the models, which a runtime has bound: one for all the models that share it."""
     made = set[str]()
     for model in vars(models).values():
-        if not isinstance(model, type) or not issubclass(model, Model) or model.__module__ != models.__name__:
+        if not isinstance(model, type) or not issubclass(model, Item) or model is Item:
             continue
         described: Any = model
         if described.Meta.table_name not in made:  # those before others that share it have its indexes

@@ -2,29 +2,29 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.serialize import AttributePicker
 from moto.dynamodb.models import DynamoDBBackend
 from pynamodb.connection import Connection
 
 from monthclose.adapters.aws.clients import client
 from monthclose.adapters.dynamo import models
-from monthclose.adapters.dynamo.models import (
-    ActItem,
-    BillingItem,
-    ClosesItem,
-    CustomerItem,
-    UsageItem,
-    UsagePackItem,
-)
+from monthclose.adapters.dynamo.acts import ActItem
+from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem
+from monthclose.adapters.dynamo.usage.models import UsageItem, UsagePackItem
 from monthclose.bootstrap import Runtime
 from tests.fakes import FakeLog
 from tests.moto_partiql import execute, execute_batch
+from tests.moto_quick import pick
 from tests.world import SETTINGS, World
 
+type AnyWorld = World | Runtime
+"""The ports, as fakes and as adapters."""
 REGION = "us-east-1"
 
 
@@ -49,34 +49,43 @@ def _once[T](make: Callable[..., T]) -> Callable[..., T]:
 _client, _connection = _once(boto3.client), _once(Connection)
 
 
+@contextmanager
+def deployed() -> Iterator[Runtime]:
+    """Make a deployment on moto."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+        monkeypatch.setattr(boto3, "client", _client)
+        monkeypatch.setattr(models, "Connection", _connection)
+        monkeypatch.setattr(AttributePicker, "__call__", pick)
+        monkeypatch.setattr(DynamoDBBackend, "execute_statement", execute)
+        monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", execute_batch)
+        client.cache_clear()
+        with mock_aws():
+            s3 = boto3.client("s3", region_name=REGION)
+            s3.create_bucket(Bucket="documents")
+            s3.create_bucket(Bucket="usage-files")
+            s3.put_bucket_versioning(Bucket="usage-files", VersioningConfiguration={"Status": "Enabled"})
+            runtime = Runtime(SETTINGS, REGION, FakeLog())
+            for model in (CustomerItem, UsageItem, UsagePackItem, BillingItem, ClosesItem, ActItem):
+                model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+            yield runtime
+        client.cache_clear()
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+def aws() -> Iterator[Runtime]:
     """A deployment on moto."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(boto3, "client", _client)
-    monkeypatch.setattr(models, "Connection", _connection)
-    monkeypatch.setattr(DynamoDBBackend, "execute_statement", execute)
-    monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", execute_batch)
-    client.cache_clear()
-    with mock_aws():
-        s3 = boto3.client("s3", region_name=REGION)
-        s3.create_bucket(Bucket="documents")
-        s3.create_bucket(Bucket="usage-files")
-        s3.put_bucket_versioning(Bucket="usage-files", VersioningConfiguration={"Status": "Enabled"})
-        runtime = Runtime(SETTINGS, REGION, FakeLog())
-        for model in (CustomerItem, UsageItem, UsagePackItem, BillingItem, ClosesItem, ActItem):
-            model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+    with deployed() as runtime:
         yield runtime
-    client.cache_clear()
 
 
 @pytest.fixture(params=["fake", "aws"])
-def world(request: pytest.FixtureRequest) -> World | Runtime:
-    """The ports, as fakes and as adapters."""
+def world(request: pytest.FixtureRequest) -> AnyWorld:
+    """One and the other."""
     if request.param == "fake":
         return World()
     runtime: Runtime = request.getfixturevalue("aws")

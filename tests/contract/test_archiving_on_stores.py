@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from monthclose.adapters.dynamo.models import UsageItem, UsagePackItem
+from monthclose.adapters.dynamo.usage.models import UsageItem, UsagePackItem
 from monthclose.adapters.tables.archived_usage import ArchivedUsage
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
@@ -15,11 +15,11 @@ from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageChange, UsageEvent, UsageMonth
 from monthclose.domain.usage_archive import came_back_key
 from tests.archiving import archive_month
+from tests.contract.conftest import AnyWorld
 from tests.fakes.system import FakeClock
 from tests.usage import store_usage
 from tests.world import World
 
-type AnyWorld = World | Runtime
 OLD = Period(2024, 9)
 CLOCK = FakeClock()
 CUSTOMERS = ("large", "none", "small", "two")

@@ -7,15 +7,15 @@ from itertools import islice
 import boto3
 import pytest
 
+from monthclose.adapters.dynamo.acts import ActItem
 from monthclose.adapters.dynamo.audit import DynamoAuditTrail
-from monthclose.adapters.dynamo.models import ActItem
 from monthclose.bootstrap import Runtime
 from monthclose.domain.audit import Act, Caller, RecordedAct, check, recorded
 from monthclose.errors import UserMistakeError
 from monthclose.ports import AuditTrail
+from tests.contract.conftest import AnyWorld
 from tests.world import OCTOBER, World
 
-AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ADA, BOB = Caller("AIDAADA", "arn:aws:iam::123456789012:user/ada"), Caller("AROABOB:bob", "arn:aws:sts::1:bob")
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import boto3
 import pytest
@@ -15,12 +16,13 @@ from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
+from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.tax.tax import UNTAXED
 from monthclose.errors import ConflictError, ProviderRefusedError
 from monthclose.ports import NumberedRun
-from tests.world import OCTOBER, World
+from tests.contract.conftest import AnyWorld
+from tests.world import OCTOBER, unit_price
 
-AnyWorld = World | Runtime
 INVOICE = Invoice("INV-00000001", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), DocumentPlace("k", 0, 10, "hash"))
 TAXES = b'seller = "DE"\n[[rate]]\ncountries = ["DE"]\nname = "VAT"\npercent = "19"\n'
 DAY = date(2026, 10, 31)
@@ -165,3 +167,37 @@ def test_a_secret_without_valid_keys_is_named_and_not_shown(secret: str, content
 def test_a_missing_secret_is_named(aws: Runtime) -> None:
     with pytest.raises(ProviderRefusedError, match="the secret no/such cannot be read"):
         SecretLinkKeys("no/such").link_keys()
+
+
+def test_documents_are_read_whole_and_in_slices(world: AnyWorld) -> None:
+    world.documents.put("a/b", "zażółć".encode())
+    assert world.documents.get("a/b").decode() == "zażółć"
+    assert world.documents.get_slice("a/b", 2, 2).decode() == "ż"
+    with pytest.raises(KeyError):
+        world.documents.get("missing")
+
+
+def test_an_object_is_written_piece_by_piece(world: AnyWorld) -> None:
+    world.documents.write("snapshots/list.json", (piece for piece in (b"[1,", b"2", b"]")))
+    assert world.documents.get("snapshots/list.json") == b"[1,2]"
+
+
+def test_an_object_is_read_line_by_line(world: AnyWorld) -> None:
+    world.documents.write("snapshots/lines.jsonl", (f"{number}\n".encode() for number in range(1000)))
+    assert [int(line) for line in world.documents.lines("snapshots/lines.jsonl")] == list(range(1000))
+    with pytest.raises(KeyError):
+        next(iter(world.documents.lines("snapshots/missing.jsonl")))
+
+
+def test_price_books_are_merged_into_versions_that_never_change(world: AnyWorld) -> None:
+    assert world.price_books.get(world.price_books.latest()).prices == ()
+    first = world.price_books.merge(
+        PriceBook.of([Price.plain("a", "USD", Decimal("0.10"), "h", "A"), Price.plain("b", "USD", Decimal(1))])
+    )
+    version = world.price_books.latest()
+    world.price_books.merge(PriceBook.of([Price.plain("a", "USD", Decimal("0.20"))]))
+
+    assert version == first.version
+    assert world.price_books.get(version) == first
+    latest = world.price_books.get(world.price_books.latest())
+    assert [unit_price(latest, sku) for sku in "ab"] == [Decimal("0.20"), Decimal(1)]

@@ -14,10 +14,9 @@ from monthclose.bootstrap import Runtime
 from monthclose.domain.errors import UserMistakeError
 from monthclose.errors import TryLaterError
 from monthclose.use_cases.imports.tables import read_table
+from tests.contract.conftest import AnyWorld
 from tests.fakes.inbox import FakeInbox
-from tests.world import World
 
-AnyWorld = World | Runtime
 KEY = "usage/a.csv"
 
 

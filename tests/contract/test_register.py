@@ -15,9 +15,9 @@ from monthclose.domain.accounts.ledger import Account, Entry, Leg
 from monthclose.domain.closes.close import Batch, BatchProgress, Stage, Totals
 from monthclose.domain.month import CustomerMonth, Parking
 from monthclose.domain.register.objects import ACCOUNTS, BATCHES, COMPLETE, CUSTOMERS, batch_key, listed_since
-from tests.world import OCTOBER, World
+from tests.contract.conftest import AnyWorld
+from tests.world import OCTOBER
 
-AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PROFILE = Profile("Łódź Hosting", "billing@example.com", "USD", "stripe")
 ENTRY = Entry("invoice", "acme", OCTOBER, "USD", NOON, (Leg(Account.RECEIVABLE, 5), Leg(Account.REVENUE, -5)))

@@ -8,7 +8,8 @@ from monthclose.adapters.dynamo.models import BillingItem, InvoiceItem
 from monthclose.bootstrap import Runtime
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.errors import ConflictError
-from tests.contract.test_stores import INVOICE, AnyWorld
+from tests.contract.conftest import AnyWorld
+from tests.contract.records import INVOICE
 from tests.world import OCTOBER
 
 OLD = replace(INVOICE, number="INV-00000001", version=1)

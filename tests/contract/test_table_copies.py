@@ -19,7 +19,7 @@ from monthclose.domain.month import HoldAction, HoldChange
 from monthclose.ports import Claim
 from monthclose.ports.copies import RESTORE_MARK, Difference
 from tests.contract.conftest import REGION
-from tests.contract.test_usage_store import MONTH, event
+from tests.contract.usage import MONTH, event
 from tests.usage import store_usage
 from tests.world import OCTOBER, SETTINGS, World
 

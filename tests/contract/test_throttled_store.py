@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from monthclose.adapters.dynamo.batches import Batches
-from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.throttling import DynamoPatience
+from monthclose.adapters.dynamo.usage.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.packs import item_of
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Customer, Profile

@@ -1,50 +1,16 @@
 """What every usage store promises: an event is stored once, whoever imports at the same time."""
 
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from monthclose.domain.usage import StoredUsage, UsageChange, UsageEvent, UsageMonth
-from monthclose.ports import UsageStore
-from tests.contract.test_stores import AnyWorld
+from monthclose.domain.period import Period
+from monthclose.domain.usage import UsageChange, UsageEvent, UsageMonth
+from tests.contract.conftest import AnyWorld
+from tests.contract.records import NOON
+from tests.contract.usage import MONTH, correction, event, filled, seen, stored
 from tests.usage import store_usage
 from tests.world import OCTOBER
-
-MONTH = UsageMonth("acme", OCTOBER)
-NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-
-def event(number: int, customer: str = "acme", **changes: object) -> UsageEvent:
-    time = OCTOBER.start + timedelta(seconds=number % 2_600_000)
-    machine = uuid.uuid5(uuid.NAMESPACE_URL, str(number)).hex  # so that fifty events are more than a pack has room for
-    usual = UsageEvent(f"e{number:05}", customer, f"sku-{number % 3}", Decimal(number) / 8, time, resource=machine)
-    return replace(usual, **{"received_at": NOON, **changes})  # type: ignore[arg-type]
-
-
-def seen(usage: UsageStore, names: Iterable[str] = (), month: UsageMonth = MONTH) -> StoredUsage:
-    return usage.look_up({month: list(names)}, consistent=True)[month]
-
-
-def stored(usage: UsageStore, month: UsageMonth = MONTH) -> list[UsageEvent]:
-    return sorted(usage.events(*month), key=lambda found: found.event_id)
-
-
-def correction(of: UsageEvent, name: str) -> tuple[UsageEvent, UsageEvent]:
-    """Make an event that replaces another, and the other as it is then."""
-    return (
-        replace(of, event_id=name, quantity=of.quantity + 1, replaces=of.event_id),
-        replace(of, replaced_by=name, replaced_at=NOON),
-    )
-
-
-def filled(usage: UsageStore, count: int, at_once: int = 40) -> list[UsageEvent]:
-    """Store events as several imports do, so that they are not in one place."""
-    events = [event(number) for number in range(count)]
-    for first in range(0, count, at_once):
-        store_usage(usage, events[first : first + at_once])
-    return events
 
 
 def test_a_month_of_which_nothing_is_stored_has_an_answer_too(world: AnyWorld) -> None:
@@ -131,3 +97,46 @@ def test_a_correction_may_be_of_an_event_of_the_same_change(world: AnyWorld) -> 
     new, old = correction(event(1), "x1")
     assert usage.store([UsageChange(MONTH, seen(usage).version, [old, new])]) == []
     assert seen(usage, ["e00001", "x1"]).events == {"e00001": old, "x1": new}
+
+
+def test_usage_is_streamed_by_customer_and_month_exact_and_once(world: AnyWorld) -> None:
+    def event(number: int, **changes: object) -> UsageEvent:
+        usual = UsageEvent(f"e{number:03}", "acme", "sku", Decimal("0.1"), OCTOBER.start, None, "")
+        return replace(usual, **changes)  # type: ignore[arg-type]
+
+    fine = event(1, quantity=Decimal("-1234567890.123456789012345678"), unit_price=Decimal("0.00893"), description="ü")
+    store_usage(world.usage, [event(0), fine, event(0), *(event(n) for n in range(2, 60))])
+    store_usage(world.usage, [event(0), event(0, customer_id="other"), event(0, time=OCTOBER.end)])
+
+    stored = sorted(world.usage.events("acme", OCTOBER), key=lambda e: e.event_id)
+    assert [e.event_id for e in stored] == [f"e{n:03}" for n in range(60)]
+    assert stored[1] == fine
+    assert len(list(world.usage.events("acme", Period(2026, 11)))) == 1
+
+
+def test_stored_events_are_looked_up_by_their_ids(world: AnyWorld) -> None:
+    events = [
+        UsageEvent(
+            f"e{number:03}",
+            "acme",
+            "sku",
+            Decimal("1.50"),
+            OCTOBER.start,
+            resource="web-1",
+            replaces="e" if number else "",
+            received_at=NOON,
+            replaced_by="later" if number == 7 else "",
+            returned_at=NOON if number == 8 else None,
+            replaced_at=NOON if number == 7 else None,
+            attributes=(("region", "łódź"), ("tier", "ssd")) if number % 2 else (),
+        )
+        for number in range(130)
+    ]
+    store_usage(world.usage, events)
+
+    month, next_month = events[0].key.month, UsageMonth("acme", OCTOBER.next)
+    found = world.usage.look_up({month: [event.event_id for event in events], next_month: ["e000"]})
+
+    assert found[month].events == {event.event_id: event for event in events}
+    assert found[next_month].events == {}
+    assert world.usage.look_up({}) == {}

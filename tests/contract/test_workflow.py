@@ -7,14 +7,14 @@ import pytest
 
 from monthclose.bootstrap import Runtime
 from monthclose.ports import Execution
-from tests.contract.conftest import REGION
+from tests.contract.conftest import REGION, AnyWorld
 from tests.world import World
 
 REQUEST = {"period": "2026-10"}
 
 
 @pytest.fixture
-def machine(world: World | Runtime) -> str:
+def machine(world: AnyWorld) -> str:
     """The ARN of a state machine; moto lets what it starts run until it is stopped."""
     if isinstance(world, World):
         return "arn:aws:states:us-east-1:123456789012:stateMachine:close"

@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
 
+from monthclose.adapters.dynamo.acts import ActItem
 from monthclose.adapters.dynamo.failures import translated
-from monthclose.adapters.dynamo.models import ActItem
 from monthclose.domain.audit import Act, Caller, RecordedAct, in_utc, recorded, witnessed_until
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError, UserMistakeError

@@ -32,6 +32,17 @@ class _Defaults(NamedTuple):
     made: tuple[tuple[str, Callable[[], Any]], ...]
 
 
+class TableMeta:
+    """What all tables have in common; `models.bind` adds the table's name."""
+
+    table_name = ""
+    # PynamoDB waits 15 s and 30 s by default, longer than it takes to try another DynamoDB host.
+    connect_timeout_seconds = 2
+    read_timeout_seconds = 5
+    max_retry_attempts = 6
+    max_pool_connections = 32
+
+
 class Item(Model):
     """A model without lists and maps among its attributes is made, read and written by what its class knows of them."""
 

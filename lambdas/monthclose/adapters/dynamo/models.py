@@ -1,12 +1,12 @@
 """The items as they are stored in DynamoDB: PynamoDB models, one per kind, without any logic.
 
-No key is a period alone, so that a close's writes spread over the table's partitions.
+Usage is in `usage.models`, and acts are in `acts`. No key is a period alone, so that a close's writes spread over the
+table's partitions.
 """
 
 from typing import Any
 
 from pynamodb.attributes import (
-    BinaryAttribute,
     BooleanAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
@@ -16,32 +16,15 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 from pynamodb.connection import Connection
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from monthclose.adapters.dynamo.acts import ActItem
 from monthclose.adapters.dynamo.direct import call_directly
-from monthclose.adapters.dynamo.items import Item
-from monthclose.names import (
-    ACTS_INDEX,
-    ACTS_OF_CUSTOMER,
-    ACTS_OF_INVOICE,
-    ACTS_OF_PERIOD,
-    ACTS_OF_SUBJECT,
-    BEING_CHARGED_INDEX,
-    UNFINISHED_INDEX,
-)
+from monthclose.adapters.dynamo.items import Item, TableMeta
+from monthclose.adapters.dynamo.usage.models import UsageItem, UsagePackItem
+from monthclose.names import BEING_CHARGED_INDEX, UNFINISHED_INDEX
 from monthclose.settings import Settings
-
-
-class _Meta:
-    """What all tables have in common; `bind` adds the table's name."""
-
-    table_name = ""
-    # PynamoDB waits 15 s and 30 s by default, longer than it takes to try another DynamoDB host.
-    connect_timeout_seconds = 2
-    read_timeout_seconds = 5
-    max_retry_attempts = 6
-    max_pool_connections = 32
 
 
 class BeingCharged(GlobalSecondaryIndex["CustomerItem"]):  # type: ignore[no-untyped-call]
@@ -60,7 +43,7 @@ class BeingCharged(GlobalSecondaryIndex["CustomerItem"]):  # type: ignore[no-unt
 class CustomerItem(Item):
     """A customer: profile and account."""
 
-    class Meta(_Meta):
+    class Meta(TableMeta):
         """Table settings."""
 
     being_charged = BeingCharged()
@@ -120,56 +103,10 @@ class CustomerItem(Item):
     version = NumberAttribute(default=0)
 
 
-class UsagePackItem(Item):
-    """Many usage events; `pk` is period and customer, so that a month is one query. See `usage`.
-
-    The names are short because they are billed with the rest: most months are one item of a kilobyte or two.
-    """
-
-    class Meta(_Meta):
-        """Table settings."""
-
-    pk = UnicodeAttribute(hash_key=True)
-    number = UnicodeAttribute(range_key=True)
-    revision = NumberAttribute(attr_name="r")
-    events = NumberAttribute(attr_name="e")
-    generation = UnicodeAttribute(attr_name="g", default="")
-    full = BooleanAttribute(attr_name="f", default=False)
-    """Once true, it stays true: a reader goes on behind a full pack, and events are added behind it only."""
-    body = BinaryAttribute(attr_name="b", legacy_encoding=False)
-    expiration: Any = NumberAttribute(null=True)
-    """Seconds since 1970. DynamoDB removes the item some time after; it does not count from when it is set."""
-
-
-class UsageItem(Item):
-    """A usage event of releases that stored each as an item. They are read, and removed once they are in a pack."""
-
-    class Meta(_Meta):
-        """Table settings."""
-
-    pk = UnicodeAttribute(hash_key=True)
-    event_id = UnicodeAttribute(range_key=True)
-    sku = UnicodeAttribute()
-    quantity = UnicodeAttribute()
-    """Decimals are text: DynamoDB's numbers would hold them, but JSON on the way might not."""
-    time = UTCDateTimeAttribute()
-    unit_price = UnicodeAttribute(null=True)
-    description = UnicodeAttribute(null=True)
-    resource = UnicodeAttribute(null=True)
-    replaces = UnicodeAttribute(null=True)
-    received_at = UnicodeAttribute(null=True)
-    """ISO 8601: cheaper to read than the library's times, and every event of a month is read."""
-    replaced_by = UnicodeAttribute(null=True)
-    replaced_at = UnicodeAttribute(null=True)
-    attributes = UnicodeAttribute(null=True)
-    """A JSON object of texts."""
-    returned_at = UnicodeAttribute(null=True)
-
-
 class BillingItem(Item):
     """What happened to a customer: `sk` is the period and the kind, so that a month is one query."""
 
-    class Meta(_Meta):
+    class Meta(TableMeta):
         """Table settings."""
 
     customer_id = UnicodeAttribute(hash_key=True)
@@ -312,7 +249,7 @@ class Unfinished(GlobalSecondaryIndex["ClosesItem"]):  # type: ignore[no-untyped
 class ClosesItem(Item):
     """A close, a batch's progress, a reservation of numbers, a number series or the price book's pointer."""
 
-    class Meta(_Meta):
+    class Meta(TableMeta):
         """Table settings."""
 
     unfinished = Unfinished()
@@ -327,7 +264,7 @@ class ClosesItem(Item):
 class SeriesItem(Item):
     """A number series, in the closes table; see `series`."""
 
-    class Meta(_Meta):
+    class Meta(TableMeta):
         """Table settings."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -351,7 +288,7 @@ class LimitItem(Item):
     `pk` is the provider, so that one query reads it all.
     """
 
-    class Meta(_Meta):
+    class Meta(TableMeta):
         """Table settings."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -359,93 +296,6 @@ class LimitItem(Item):
     version = NumberAttribute(default=0)
     free_at = NumberAttribute(null=True)
     content = JSONAttribute(null=True)
-
-
-class Acts(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
-    """All acts, in order. The chains serialise appending, so one partition takes it (see `audit`)."""
-
-    class Meta:
-        """Index settings."""
-
-        index_name = ACTS_INDEX
-        projection = AllProjection()
-
-    trail = UnicodeAttribute(hash_key=True)
-    at = UnicodeAttribute(range_key=True)
-
-
-class ActsOfPeriod(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
-    """The acts about a period."""
-
-    class Meta:
-        """Index settings."""
-
-        index_name = ACTS_OF_PERIOD
-        projection = AllProjection()
-
-    period = UnicodeAttribute(hash_key=True)
-    at = UnicodeAttribute(range_key=True)
-
-
-class ActsOfCustomer(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
-    """The acts about a customer."""
-
-    class Meta:
-        """Index settings."""
-
-        index_name = ACTS_OF_CUSTOMER
-        projection = AllProjection()
-
-    customer_id = UnicodeAttribute(hash_key=True)
-    at = UnicodeAttribute(range_key=True)
-
-
-class ActsOfInvoice(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
-    """The acts about an invoice."""
-
-    class Meta:
-        """Index settings."""
-
-        index_name = ACTS_OF_INVOICE
-        projection = AllProjection()
-
-    invoice = UnicodeAttribute(hash_key=True)
-    at = UnicodeAttribute(range_key=True)
-
-
-class ActsOfSubject(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
-    """The acts about a subject: `close`, `prices`."""
-
-    class Meta:
-        """Index settings."""
-
-        index_name = ACTS_OF_SUBJECT
-        projection = AllProjection()
-
-    subject = UnicodeAttribute(hash_key=True)
-    at = UnicodeAttribute(range_key=True)
-
-
-class ActItem(Item):
-    """An act; its keys are the identity and the number of its act. It is inserted by a statement, see `audit`."""
-
-    class Meta(_Meta):
-        """Table settings."""
-
-    acts, of_subject = Acts(), ActsOfSubject()
-    of_period, of_customer, of_invoice = ActsOfPeriod(), ActsOfCustomer(), ActsOfInvoice()
-    identity = UnicodeAttribute(hash_key=True)
-    number = UnicodeAttribute(range_key=True)
-    trail = UnicodeAttribute()
-    subject = UnicodeAttribute()
-    at = UnicodeAttribute()
-    content = UnicodeAttribute()
-    """The act in JSON."""
-    links = UnicodeAttribute()
-    """In JSON: `previous`, `seen`, `seen_digest`, `digest`."""
-    period = UnicodeAttribute(null=True)
-    customer_id = UnicodeAttribute(null=True)
-    invoice = UnicodeAttribute(null=True)
 
 
 def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
@@ -460,10 +310,10 @@ def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
     """
     shared = Connection(
         region=region,
-        connect_timeout_seconds=_Meta.connect_timeout_seconds,
-        read_timeout_seconds=_Meta.read_timeout_seconds,
-        max_retry_attempts=_Meta.max_retry_attempts,
-        max_pool_connections=_Meta.max_pool_connections,
+        connect_timeout_seconds=TableMeta.connect_timeout_seconds,
+        read_timeout_seconds=TableMeta.read_timeout_seconds,
+        max_retry_attempts=TableMeta.max_retry_attempts,
+        max_pool_connections=TableMeta.max_pool_connections,
     )
     if loader is not None:
         shared.session.register_component("data_loader", loader)

@@ -6,6 +6,7 @@ is not there yet, or a tail that has room again, on the condition that it is as 
 the same state of a month one succeeds, and the other looks again. Events that are replaced are marked where they are,
 in one transaction with what replaces them.
 
+- `models`: what is stored
 - `packs`: their keys and a month's state; `ids`: which pack has an id, in a few bytes for each; `remembered`: states
 - `reading`, `writing`: the packs; `changes`: what a change writes; `moving`: whole months, in and out
 - `earlier_items`: usage of releases that stored each event as an item

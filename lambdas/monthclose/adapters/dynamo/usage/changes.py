@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.ids import PackIds
+from monthclose.adapters.dynamo.usage.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.packs import MonthState, Tail, bare_item, item_of, new_generation
 from monthclose.adapters.dynamo.usage.writing import PackWrite
 from monthclose.domain.usage import UsageChange, UsageEvent

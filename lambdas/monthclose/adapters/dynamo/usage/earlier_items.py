@@ -8,7 +8,7 @@ from itertools import batched
 
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
-from monthclose.adapters.dynamo.models import UsageItem
+from monthclose.adapters.dynamo.usage.models import UsageItem
 from monthclose.adapters.dynamo.usage.packs import partition
 from monthclose.domain.attributes import parse_attributes
 from monthclose.domain.period import Period

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import batched, chain
 from typing import cast
 
-from monthclose.adapters.dynamo.models import UsagePackItem
+from monthclose.adapters.dynamo.usage.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.packs import MonthState, Tail, bare_item, item_of, new_generation
 from monthclose.adapters.dynamo.usage.reading import PackReader
 from monthclose.adapters.dynamo.usage.writing import PackWrite, PackWriter

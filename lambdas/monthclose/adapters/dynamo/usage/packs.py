@@ -3,8 +3,8 @@
 import secrets
 from dataclasses import dataclass, field
 
-from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.ids import PackIds
+from monthclose.adapters.dynamo.usage.models import UsagePackItem
 from monthclose.domain.usage import UsageMonth
 from monthclose.domain.usage_pack import EventPack
 

@@ -11,8 +11,8 @@ from pynamodb.expressions.condition import Condition
 
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
-from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.ids import PackIds
+from monthclose.adapters.dynamo.usage.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.packs import HEAD, LAST_PLAIN, MonthState, Tail, partition, sort_key
 from monthclose.domain.usage import UsageEvent, UsageMonth
 from monthclose.domain.usage_pack import event_ids, unpacked

@@ -9,8 +9,8 @@ from itertools import batched
 from pynamodb.connection import Connection
 
 from monthclose.adapters.dynamo.batches import Batches
-from monthclose.adapters.dynamo.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.changes import PlannedChange, halves, planned
+from monthclose.adapters.dynamo.usage.models import UsagePackItem
 from monthclose.adapters.dynamo.usage.moving import PackMover
 from monthclose.adapters.dynamo.usage.packs import EARLIER, NOTHING, MonthState
 from monthclose.adapters.dynamo.usage.reading import PackReader, Reading

@@ -12,7 +12,7 @@ from pynamodb.transactions import TransactWrite
 
 from monthclose.adapters.dynamo.batches import Batches, Statement
 from monthclose.adapters.dynamo.failures import translated
-from monthclose.adapters.dynamo.models import UsagePackItem
+from monthclose.adapters.dynamo.usage.models import UsagePackItem
 from monthclose.errors import ConflictError
 
 
