@@ -89,7 +89,7 @@ class Story:
         return list(batched(self.one, one, strict=False)), list(batched(self.other, other, strict=False))
 
 
-TOLD = {
+WRITTEN = {
     "the same event and others of a new month": Story((), rows(event("a"), event("b")), rows(event("b"), event("c"))),
     "an id with two contents": Story((), rows(event("a", 1)), rows(event("a", 2))),
     "two corrections of one event": Story(
@@ -154,7 +154,7 @@ def random_story(number: int) -> Story:
 
 
 RANDOM = {f"random files {number}": random_story(number) for number in range(_RANDOM_STORIES)}
-STORIES = TOLD | RANDOM
+STORIES = WRITTEN | RANDOM
 
 
 def by_month(some: Rows) -> Mapping[UsageMonth, Rows]:
@@ -294,36 +294,36 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
             yield Stage(aws, interleaver, request.param)
 
 
-told = pytest.mark.parametrize("stage", TOLD, indirect=True, scope="module")
-everything = pytest.mark.parametrize("stage", TOLD | RANDOM, indirect=True, scope="module")
+each_written_story = pytest.mark.parametrize("stage", WRITTEN, indirect=True, scope="module")
+each_story = pytest.mark.parametrize("stage", WRITTEN | RANDOM, indirect=True, scope="module")
 
 
-@everything
+@each_story
 def test_two_imports_at_once_end_as_if_one_had_come_after_the_other(stage: Stage) -> None:
     for turns in stage.orders():
         stage.play(turns)
 
 
-@told
+@each_written_story
 def test_an_import_that_dies_anywhere_and_begins_again_leaves_the_months_as_they_should_be(stage: Stage) -> None:
     for turns, mortal in itertools.product(stage.orders(), (0, 1)):
         chance = random.Random(f"{turns} {mortal}")
         stage.play(turns, stage.fault(mortal, chance, Fault.DIES_BEFORE, Fault.DIES_AFTER))
 
 
-@told
+@each_written_story
 def test_a_request_that_arrives_twice_because_its_answer_was_lost_changes_nothing(stage: Stage) -> None:
     for turns, which in itertools.product(stage.orders(), (0, 1)):
         stage.play(turns, stage.fault(which, random.Random(f"{turns} {which}"), Fault.ARRIVES_TWICE))
 
 
-@told
+@each_written_story
 def test_a_look_that_misses_the_last_writes_changes_nothing(stage: Stage) -> None:
     for seed, turns in enumerate(stage.orders(2)):
         stage.play(turns, stale=seed)
 
 
-@everything
+@each_story
 def test_whatever_goes_wrong_together_the_months_are_as_they_should_be(stage: Stage) -> None:
     for seed, turns in enumerate(stage.orders()):
         chance = random.Random(seed)

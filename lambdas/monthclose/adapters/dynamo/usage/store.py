@@ -48,7 +48,7 @@ class DynamoUsageStore:
     ----------
     earlier : sequence of EarlierUsage
         Where a month may be that is not in packs; it is moved before it is changed. If several have it, the first one
-        counts. The last is where `adopt` has months from.
+        counts. The last is the one that `adopt` takes months from.
     """
 
     def __init__(self, connection: Connection, batches: Batches, earlier: Sequence[EarlierUsage] = ()) -> None:
