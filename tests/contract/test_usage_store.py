@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageChange, UsageEvent, UsageMonth
 from tests.contract.conftest import AnyWorld
@@ -82,14 +84,16 @@ def two_corrections(of: UsageEvent) -> Sequence[tuple[UsageEvent, UsageEvent]]:
     return correction(of, "x1"), correction(of, "x2")
 
 
-def test_a_mark_alone_is_stored_and_nobody_else_can_rest_on_what_was_before_it(world: AnyWorld) -> None:
-    usage, events = world.usage, filled(world.usage, 120)
+@pytest.mark.parametrize("place", [5, 150, 299])
+def test_a_mark_alone_is_stored_and_nobody_else_can_rest_on_what_was_before_it(world: AnyWorld, place: int) -> None:
+    usage, events = world.usage, filled(world.usage, 300)
     version = seen(usage).version
-    _, old = correction(events[5], "x1")
+    _, old = correction(events[place], "x1")
     assert usage.store([UsageChange(MONTH, version, [], [old])]) == []
-    assert seen(usage, ["e00005"]).events["e00005"] == old
+    assert seen(usage, [events[place].event_id]).events[events[place].event_id] == old
     other = replace(old, replaced_by="x2")
     assert usage.store([UsageChange(MONTH, version, [], [other])]) == [MONTH]
+    assert usage.store([UsageChange(MONTH, version, [event(900)])]) == [MONTH]
 
 
 def test_a_correction_may_be_of_an_event_of_the_same_change(world: AnyWorld) -> None:
