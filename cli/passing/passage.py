@@ -19,7 +19,12 @@ from sandbox.clock import ClockFile
 
 _DECIDED = ("dispute", "inquiry")
 """What providers decide that may change nothing in the records: the money had gone back, or had not."""
-_MACHINES = {"Collections": "collections", "Reconcile": "reconciler", "Deadline": "watch at the deadline"}
+MACHINES = {
+    "Collections": "collections",
+    "Reconcile": "reconciler",
+    "Deadline": "watch at the deadline",
+    "ArchiveUsage": "archive of old usage",
+}
 """What people call the state machines, by a part of their names (the constructs of stacks/workflow_stack.py)."""
 
 
@@ -53,7 +58,7 @@ class Step:
     Attributes
     ----------
     what : str
-        `close`, `collections`, `reconciliation`, `providers`, or `other`.
+        `close`, `collections`, `reconciliation`, `archive`, `providers`, or `other`.
     lines : tuple of str
         What people want to know of it; none if nothing happened.
     facts : mapping
@@ -141,7 +146,7 @@ class Passage:
             return "banks and providers"
         if rule.machine == self.system.state_machine:
             return "close"
-        return next((what for part, what in _MACHINES.items() if part in rule.machine), rule.name)
+        return next((what for part, what in MACHINES.items() if part in rule.machine), rule.name)
 
     def _next_start(self, rule: Rule, until: datetime) -> datetime | None:
         if not isinstance(rule.schedule, Often):
@@ -189,6 +194,11 @@ class Passage:
     def _told(self, moment: datetime, since: datetime, output: Any) -> Step:
         """Say what an execution has done; which kind it was shows in its output."""
         match output:
+            case {"archived": {"period": str(period), "customers": int(customers), "events": int(events)}}:
+                line = f"archived the usage of {period}: {count(events, 'event')} of {count(customers, 'customer')}"
+                return Step(moment, "archive", (line,), {"period": period, "customers": customers, "events": events})
+            case {"chosen": {"period": ""}}:  # no month of usage is to be archived
+                return Step(moment, "archive")
             case {"period": str(period), "summary": dict(summary), "ties": ties}:
                 lines = tuple(_of_close(period, summary, ties=bool(ties)))
                 return Step(moment, "close", lines, {"period": period, "ties": ties, "summary": summary})
