@@ -312,10 +312,12 @@ def summarise(
     bad = tally.rejected.total()
     require_rows(file.name, tally)
     if in_json:
-        compared = {} if schema is PRICES else {"new": tally.new, "changed": tally.changed}  # prices have `effects`
-        checked_only = {"check": True, **compared} if check else {}
+        # Prices have `effects`; customers are compared with what is stored by a check only.
+        compares = schema is USAGE or (check and schema is not PRICES)
+        compared = {"new": tally.new, "changed": tally.changed} if compares else {}
+        checked_only = {"check": True} if check else {}
         left_out = {"left_out": _named(tally.left_out)} if tally.left_out else {}
-        print_json({**_as_json(schema, file, tally, rejects), **left_out, **checked_only, **more()})
+        print_json({**_as_json(schema, file, tally, rejects), **left_out, **checked_only, **compared, **more()})
     if not tally.taken:
         reasons = reasons_in_words(tally)
         held = f"; {count(tally.withheld, 'good row')} held back: the file is imported whole or not at all"

@@ -194,11 +194,8 @@ class Passage:
     def _told(self, moment: datetime, since: datetime, output: Any) -> Step:
         """Say what an execution has done; which kind it was shows in its output."""
         match output:
-            case {"archived": {"period": str(period), "customers": int(customers), "events": int(events)}}:
-                line = f"archived the usage of {period}: {count(events, 'event')} of {count(customers, 'customer')}"
-                return Step(moment, "archive", (line,), {"period": period, "customers": customers, "events": events})
-            case {"chosen": {"period": ""}}:  # no month of usage is to be archived
-                return Step(moment, "archive")
+            case {"chosen": {"period": _}}:
+                return _of_archive(moment, output.get("archived"))
             case {"period": str(period), "summary": dict(summary), "ties": ties}:
                 lines = tuple(_of_close(period, summary, ties=bool(ties)))
                 return Step(moment, "close", lines, {"period": period, "ties": ties, "summary": summary})
@@ -219,6 +216,15 @@ class Passage:
         )
         self.busy = self.busy or came.money_moved
         return Step(moment, "collections", _line(came.words()), came.to_json())
+
+
+def _of_archive(moment: datetime, archived: Mapping[str, Any] | None) -> Step:
+    """Say what was archived; nothing, if no month of usage was due."""
+    if not archived:
+        return Step(moment, "archive")
+    events, customers = count(archived["events"], "event"), count(archived["customers"], "customer")
+    line = f"archived the usage of {archived['period']}: {events} of {customers}"
+    return Step(moment, "archive", (line,), archived)
 
 
 def _line(words: Sequence[str]) -> tuple[str, ...]:

@@ -113,9 +113,10 @@ def test_importing_the_same_file_again_compressed_or_not_adds_nothing(monthclose
     packed = usage_file.with_name("usage.csv.gz")
     packed.write_bytes(gzip.compress(usage_file.read_bytes()))
 
-    for path in (usage_file, packed, usage_file):
-        monthclose("import", "usage", path, *MAPS, exit_code=2)
+    said = [monthclose("import", "usage", path, *MAPS, exit_code=2).output for path in (usage_file, packed, usage_file)]
 
+    assert "1 new, 0 changed, 0 already stored" in said[0]
+    assert all("0 new, 0 changed, 1 already stored" in again for again in said[1:])
     assert len(list(monthclose.world.usage.events("acme", OCTOBER))) == 1
 
 
