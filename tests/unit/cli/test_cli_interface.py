@@ -112,6 +112,12 @@ def test_the_help_is_written_in_plain_english(name: str) -> None:
     assert not _UNNATURAL.search(" ".join(said.split()))
 
 
+@pytest.mark.parametrize("typed", ["--reason --no-mail", "--reason --help", "--amount 5 --reason --no-mail"])
+def test_an_option_is_not_taken_for_another_one_s_value(monthclose: Command, typed: str) -> None:
+    said = monthclose("invoice", "credit", "INV-00000001", *typed.split(), exit_code=2).output
+    assert "Option '--reason' requires an argument" in said
+
+
 def test_the_interface_repeats_what_the_use_cases_define() -> None:
     assert set(options.PROVIDERS) == ADAPTERS
     assert HORIZON.days == options.HORIZON_DAYS
