@@ -216,7 +216,7 @@ def _templates() -> Mapping[str, Any]:
 
 def main() -> None:
     """Measure, or show what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.requests_per_customer", description=__doc__)
     parser.add_argument("--write", action="store_true", help="keep the counts for the simulation")
     parser.add_argument("--stored", action="store_true", help="show the counts that are kept, and measure nothing")
     options = parser.parse_args()

@@ -144,11 +144,11 @@ def import_rows(
             _progress(table) as rows,
         ):
             importing = partial(work, system, rows, mapping, rejected_rows.write)
-            tally = (
-                importing()
-                if options.check
-                else recorded_import(system, schema.name, file, options.by, importing, version)
-            )
+            if options.check:
+                tally = importing()
+            else:
+                with _interrupted(schema):
+                    tally = recorded_import(system, schema.name, file, options.by, importing, version)
         spent = time.monotonic() - began
         summarise(
             schema, file, tally, rejected_rows.path, spent, in_json=options.in_json, check=options.check, more=more
@@ -156,6 +156,17 @@ def import_rows(
         if not options.in_json:
             tell(tally)
         _judge(file, tally, options, system)
+
+
+@contextmanager
+def _interrupted(schema: FileSchema) -> Iterator[None]:
+    """Tell whoever presses Ctrl-C what became of the file; of prices, all rows count or none."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if schema is not PRICES:
+            note("what was imported stays; import the file again to add the rest")
+        raise
 
 
 def recorded_import(

@@ -78,9 +78,9 @@ def main() -> None:
     """Close, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.close_speed", description=__doc__)
     parser.add_argument("--beside", type=Path, help="another checkout, with its own .venv")
-    parser.add_argument("--customers", type=int, default=2000)
+    parser.add_argument("--customers", type=int, default=2000, help="of the close (2,000)")
     parser.add_argument("--events", type=int, default=20, help="usage events of each")
-    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--times", type=int, default=1, help="how often each is closed (1)")
     parser.add_argument("--profile", type=Path, metavar="FOLDER", help="where this checkout's functions keep samples")
     options = parser.parse_args()
     if options.profile:

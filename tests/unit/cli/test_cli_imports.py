@@ -16,6 +16,7 @@ from monthclose.domain.pricing.book.price import ALWAYS
 from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.models import PerUnit
 from monthclose.domain.usage import UsageChange, UsageMonth
+from monthclose.use_cases.imports.import_usage import UsageImporter
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, SETTINGS, World
 
@@ -118,6 +119,19 @@ def test_importing_the_same_file_again_compressed_or_not_adds_nothing(monthclose
     assert "1 new, 0 changed, 0 already stored" in said[0]
     assert all("0 new, 0 changed, 1 already stored" in again for again in said[1:])
     assert len(list(monthclose.world.usage.events("acme", OCTOBER))) == 1
+
+
+def test_whoever_interrupts_an_import_is_told_that_it_can_be_repeated(
+    monthclose: Command, usage_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(UsageImporter, "load", interrupt)
+    said = monthclose("import", "usage", usage_file, *MAPS, exit_code=130).stderr
+    assert "what was imported stays; import the file again to add the rest" in said
+    said = monthclose("import", "usage", usage_file, *MAPS, "--check", exit_code=130).stderr
+    assert "stays" not in said
 
 
 @pytest.mark.parametrize(
