@@ -88,8 +88,9 @@ class Command(typer.core.TyperCommand):
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """List what follows the command's name; required arguments are plain, as everywhere else."""
-        return [_REQUIRED.sub(r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+        """List what follows the command's name; required arguments are plain, others in one pair of brackets."""
+        pieces = (_REQUIRED.sub(r"\1", piece) for piece in super().collect_usage_pieces(ctx))
+        return [piece.replace("[[", "[").replace("]]", "]").replace("…]...", "…]") for piece in pieces]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and options."""

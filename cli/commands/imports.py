@@ -171,9 +171,8 @@ def usage(
         _tell_compared(tally)
         for period, number in sorted(tally.late.items()):
             note(
-                f"the close of {period} had begun before {count(number, 'row')} of this file arrived: "
-                "they will be on next month's invoices, as adjustments "
-                f"(those of parked customers on the invoice of {period}, when it is closed again)"
+                f"{count(number, 'row')} too late for the close of {period}, which had begun: billed on next month's "
+                f"invoices, as adjustments (for parked customers on the invoice of {period}, when it is closed again)"
             )
         for line in unbillable_in_words(tally):
             note(line)

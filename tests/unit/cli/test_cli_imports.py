@@ -320,12 +320,12 @@ def test_late_rows_are_counted_whether_they_are_new_corrected_or_already_there(
 ) -> None:
     monthclose.world.open()
     usage_file.write_text(rows_of(31, 0))
-    late = "the close of 2026-10 had begun before {} of this file arrived"
+    late = "{} too late for the close of 2026-10"
 
     first = monthclose("import", "usage", usage_file)
     assert "usage: 31 rows imported" in first.stdout
     assert late.format("31 rows") in first.stderr
-    assert "of this file arrived" not in monthclose("import", "usage", usage_file).stderr
+    assert "too late" not in monthclose("import", "usage", usage_file).stderr
 
     usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,"))
     corrected = monthclose("import", "usage", usage_file)
@@ -427,4 +427,4 @@ def test_late_usage_of_parked_customers_is_said_to_be_billed_with_its_own_month(
     monthclose.world.open()
     usage_file.write_text(rows_of(1, 0))
     said = " ".join(monthclose("import", "usage", usage_file).stderr.split())
-    assert "(those of parked customers on the invoice of 2026-10, when it is closed again)" in said
+    assert "(for parked customers on the invoice of 2026-10, when it is closed again)" in said

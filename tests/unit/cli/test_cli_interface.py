@@ -110,6 +110,7 @@ def test_the_help_is_written_in_plain_english(name: str) -> None:
     said = CliRunner().invoke(app, [*name.split(), "--help"]).stdout
     assert "Usage: " in said
     assert not _UNNATURAL.search(" ".join(said.split()))
+    assert not re.search(r"\[\[|…\]\.\.\.", said), "what is optional has one pair of brackets"
 
 
 @pytest.mark.parametrize("typed", ["--reason --no-mail", "--reason --help", "--amount 5 --reason --no-mail"])
