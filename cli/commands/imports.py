@@ -185,7 +185,7 @@ def usage(
 
 def _tell_compared(tally: Tally) -> None:
     same = tally.taken - tally.new - tally.changed
-    note(f"  {count(tally.new)} new, {count(tally.changed)} changed, {count(same)} already stored")
+    say(f"  {count(tally.new)} new, {count(tally.changed)} changed, {count(same)} already stored")
 
 
 def _tell_check() -> None:
