@@ -19,7 +19,8 @@ from rich.table import Table
 
 from bench.costs.beside import HERE, output_of
 
-_NOT_OURS = ("the emulator", "the sandbox")
+NOT_OURS = ("the emulator", "the sandbox")
+"""Processes that are no functions."""
 _KINDS = (
     ("generate invoices", "GenerateInvoices"),
     ("charge customers", "ChargeCustomers"),
@@ -49,12 +50,12 @@ def figures(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Take the mean of some closes: seconds, and milliseconds of CPU and requests per customer."""
     customers = runs[0]["customers"]
     cpu = {"our functions": 0.0, **{f"  {kind}": 0.0 for kind in [name for name, _ in _KINDS] + [_OTHERS]}}
-    cpu |= dict.fromkeys(_NOT_OURS, 0.0)
+    cpu |= dict.fromkeys(NOT_OURS, 0.0)
     for run in runs:
         for function, seconds in run["cpu"].items():
-            for name in (function,) if function in _NOT_OURS else ("our functions", f"  {kind_of(function)}"):
+            for name in (function,) if function in NOT_OURS else ("our functions", f"  {kind_of(function)}"):
                 cpu[name] += seconds * 1000 / customers / len(runs)
-    processes = sum(n for run in runs for kind, n in run["processes"].items() if kind not in _NOT_OURS)
+    processes = sum(n for run in runs for kind, n in run["processes"].items() if kind not in NOT_OURS)
     requests = sum(n for run in runs for n in run["requests"].values())
     return {
         "seconds": sum(run["seconds"] for run in runs) / len(runs),
