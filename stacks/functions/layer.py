@@ -35,7 +35,7 @@ AWS_SERVICES = frozenset(
 
 X-Ray is there for the tracer, which fetches its sampling rules.
 """
-_BUNDLING_VERSION = "7"
+_BUNDLING_VERSION = "8"
 """Raise it when this file builds layers differently; otherwise old layers stay in use."""
 _NOT_NEEDED = (
     "**/__pycache__",
@@ -147,10 +147,12 @@ def _write_json(file: Path, content: Any) -> None:
 
 
 def _without_texts(value: Any) -> Any:
-    """Leave out what `documentation` says, but no member that has this name."""
+    """Empty what `documentation` says, which the SDK expects to be there; members of this name stay as they are."""
     if isinstance(value, dict):
-        kept = {name: part for name, part in value.items() if name != "documentation" or not isinstance(part, str)}
-        return {name: _without_texts(part) for name, part in kept.items()}
+        return {
+            name: "" if name == "documentation" and isinstance(part, str) else _without_texts(part)
+            for name, part in value.items()
+        }
     return [_without_texts(part) for part in value] if isinstance(value, list) else value
 
 
