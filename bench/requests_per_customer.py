@@ -28,7 +28,8 @@ from monthclose.domain.closes.batching import batch_size
 from monthclose.domain.payments.throttle import HEADROOM
 from monthclose.use_cases.notices.send_notices import SIDE_BY_SIDE
 from monthclose.use_cases.pack.read_part import READERS
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 from tests.infrastructure.synthesis import TARGETS, synthesize
 
 _ROOT = Path(__file__).parent.parent

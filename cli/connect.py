@@ -24,10 +24,11 @@ from cli.console import note
 from cli.refusals import EXPIRED_LOCALLY, is_denied, refusal
 from cli.system import Notes, System
 from monthclose.assembly.use_cases import UseCases
-from monthclose.bootstrap import ADAPTERS, Runtime
+from monthclose.bootstrap import Runtime
 from monthclose.domain.errors import MonthCloseError
 from monthclose.domain.payments.hand_limits import GIVING_BACK
 from monthclose.names import Env, Stack, output_name, stack_name
+from monthclose.providers import ADAPTERS
 from monthclose.settings import Settings
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from monthclose.bootstrap import stripe_events
 from monthclose.names import Env, Stack, output_name
+from monthclose.providers import stripe_events
 from sandbox.aws.local_aws import (
     ACCOUNT,
     PROJECT,

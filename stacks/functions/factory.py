@@ -12,7 +12,8 @@ from constructs import Construct
 from monthclose.names import metrics_namespace
 from stacks.config import Config
 from stacks.functions.bundling import CACHES, CompiledCode, made_here
-from stacks.functions.table import FUNCTIONS, Function, Spec
+from stacks.functions.spec import Function, Spec
+from stacks.functions.table import FUNCTIONS
 from stacks.functions.versions import version_options
 from stacks.nag import acknowledge
 

@@ -16,9 +16,9 @@ from cli.grammar import PANELS
 from cli.importing import Reading
 from cli.interface.running import WORK, load
 from cli.main import app
-from monthclose.bootstrap import ADAPTERS
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.accounts.grant import GrantKind
+from monthclose.providers import ADAPTERS
 from monthclose.use_cases.imports.import_usage import HORIZON
 from tests.unit.cli.driving import Command
 
