@@ -1,10 +1,12 @@
 """The CDK app: `cdk deploy --all`. Settings are in cdk.json, see stacks/config/."""
 
+import sys
+
 from aws_cdk import App
 
 from monthclose.names import ADDRESSES_STACK, Stack, stack_name
 from stacks.addresses_stack import AddressesStack
-from stacks.config import Config
+from stacks.config import Config, ConfigError
 from stacks.state_stack import StateStack
 from stacks.workflow_stack import WorkflowStack
 
@@ -22,5 +24,8 @@ def build(app: App) -> tuple[StateStack, WorkflowStack]:
 
 if __name__ == "__main__":
     the_app = App()
-    build(the_app)
+    try:
+        build(the_app)
+    except ConfigError as error:  # a person has written it: say what is wrong with it, without a traceback
+        sys.exit(f"the settings (cdk.json) cannot be used: {error}")
     the_app.synth()

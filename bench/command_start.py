@@ -69,10 +69,10 @@ def _run(checkout: Path, arguments: Sequence[str], compiled: str, *options: str)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.command_start", description=__doc__)
     parser.add_argument("--beside", type=Path, help="another checkout, with its own .venv")
     parser.add_argument("--aws", default=_NOWHERE, metavar="URL", help="a local AWS")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=5, help="of each command (5)")
     chosen = parser.parse_args()
     columns = f"{'modules':>9}{'CPU ms':>8}"
     print(f"{'monthclose …':<24}{columns}" + (f"{columns}{'ratio':>7}" if chosen.beside else ""), flush=True)

@@ -149,8 +149,8 @@ class _Pinned:
 
 def main() -> None:
     """Prepare in this process, import and invoice in others."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000)
+    parser = argparse.ArgumentParser(prog="python -m bench.large_customer", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="of the customer (1,000,000)")
     parser.add_argument("--only", choices=("half-0", "half-1", "invoice"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only == "invoice":

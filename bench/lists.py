@@ -67,9 +67,9 @@ class _Ports:
 
 def main() -> None:
     """Make the register, bring a copy up to date, and ask for every list."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--customers", type=int, default=100_000)
-    asked.add_argument("--months", type=int, default=3)
+    asked = argparse.ArgumentParser(prog="python -m bench.lists", description=__doc__)
+    asked.add_argument("--customers", type=int, default=100_000, help="in the register (100,000)")
+    asked.add_argument("--months", type=int, default=3, help="that were closed (3)")
     arguments = asked.parse_args()
     register, closes = Objects(), FakeCloses()
     customers = [_customer(number) for number in range(arguments.customers)]

@@ -143,8 +143,8 @@ def _peak() -> int:
 
 def main() -> None:
     """Measure several numbers of customers, each in a process of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--customers", type=int, nargs="*", default=[2_000, 20_000])
+    parser = argparse.ArgumentParser(prog="python -m bench.report_pack", description=__doc__)
+    parser.add_argument("--customers", type=int, nargs="*", default=[2_000, 20_000], help="(2,000 and 20,000)")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

@@ -28,7 +28,8 @@ from monthclose.domain.closes.batching import batch_size
 from monthclose.domain.payments.throttle import HEADROOM
 from monthclose.use_cases.notices.send_notices import SIDE_BY_SIDE
 from monthclose.use_cases.pack.read_part import READERS
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 from tests.infrastructure.synthesis import TARGETS, synthesize
 
 _ROOT = Path(__file__).parent.parent
@@ -216,7 +217,7 @@ def _templates() -> Mapping[str, Any]:
 
 def main() -> None:
     """Measure, or show what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.requests_per_customer", description=__doc__)
     parser.add_argument("--write", action="store_true", help="keep the counts for the simulation")
     parser.add_argument("--stored", action="store_true", help="show the counts that are kept, and measure nothing")
     options = parser.parse_args()

@@ -115,7 +115,7 @@ def show(chosen: Sequence[Case], beside: Path | None) -> None:
 
 def main() -> None:
     """Count the cases that were chosen."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.usage_costs", description=__doc__)
     parser.add_argument("--beside", type=Path, help="another checkout, with its own .venv")
     parser.add_argument("--customers", type=int, default=600, help="with 50 events each")
     parser.add_argument("--only", default="", metavar="WORDS", help="only cases whose name has these words")

@@ -87,8 +87,8 @@ def load(raw: io.BufferedReader) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser = argparse.ArgumentParser(prog="python -m bench.usage_drop", description=__doc__)
+    parser.add_argument("--rows", type=int, default=2_000_000, help="of the file (2,000,000)")
     rows, settings = parser.parse_args().rows, DropSettings()
     with TemporaryDirectory() as folder:
         plain, packed = Path(folder) / "usage.csv", Path(folder) / "usage.csv.gz"

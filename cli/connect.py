@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import botocore.session
@@ -24,11 +24,15 @@ from cli.console import note
 from cli.refusals import EXPIRED_LOCALLY, is_denied, refusal
 from cli.system import Notes, System
 from monthclose.assembly.use_cases import UseCases
-from monthclose.bootstrap import ADAPTERS, Runtime
+from monthclose.bootstrap import Runtime
 from monthclose.domain.errors import MonthCloseError
 from monthclose.domain.payments.hand_limits import GIVING_BACK
 from monthclose.names import Env, Stack, output_name, stack_name
+from monthclose.providers import ADAPTERS
 from monthclose.settings import Settings
+
+if TYPE_CHECKING:
+    from sandbox.aws.local_aws import Running
 
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 _CHOICES = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
@@ -58,10 +62,7 @@ def choose_aws(endpoint_url: str | None, environment: MutableMapping[str, str]) 
                 environment.setdefault(name, value)
         return endpoint
     if not any(environment.get(name) for name in _CHOICES):
-        from cli.home import home  # noqa: PLC0415
-        from sandbox.aws.local_aws import LocalAws  # noqa: PLC0415
-
-        running = LocalAws(home()).running()
+        running = _running_here()
         if running:
             environment.update(running.environment)
             note(f"using the local AWS at {running.endpoint_url}")
@@ -71,11 +72,16 @@ def choose_aws(endpoint_url: str | None, environment: MutableMapping[str, str]) 
 
 def _ours_at(endpoint: str) -> Mapping[str, str] | None:
     """Find the environment of the local AWS, if that is what the endpoint is: its clock belongs to it."""
-    from cli.home import home  # noqa: PLC0415
+    running = _running_here()
+    return running.environment if running and running.endpoint_url == endpoint.rstrip("/") else None
+
+
+def _running_here() -> "Running | None":
+    """Find the local AWS of this folder, if it is up."""
+    from cli.home import home  # noqa: PLC0415 - nothing of it is needed on AWS
     from sandbox.aws.local_aws import LocalAws  # noqa: PLC0415
 
-    running = LocalAws(home()).running()
-    return running.environment if running and running.endpoint_url == endpoint.rstrip("/") else None
+    return LocalAws(home()).running()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ class Connector:
                 Settings.from_mapping(values), str(_region(session)), Notes(), session.get_component("data_loader")
             )
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            raise NoSystemError(explain(error, where)) from error
+            raise NoSystemError(f"{explain(error, where)}{_passed_by(where)}") from error
         operator = values.get(Env.OPERATOR_FUNCTION)
         ask = _lazily(runtime, operator, values.get(Env.LIMITED_FUNCTION)) if operator else None
         collections, packs = values.get(Env.COLLECTIONS_ARN, ""), values.get(Env.REPORT_PACK_ARN, "")
@@ -226,20 +232,31 @@ def _region(session: botocore.session.Session) -> str | None:
     return region
 
 
+def _nothing_chosen(what: str, names: str) -> str:
+    if _running_here():
+        return f"{what}: set {names} as for any AWS tool"
+    return (
+        f"{what}, and no local AWS is up\n"
+        "run `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
+        f"or set {names} as for any AWS tool"
+    )
+
+
+def _passed_by(where: str) -> str:
+    """Say that there is a local AWS, which was passed by for the one that the environment chooses."""
+    running = _running_here() if where == "AWS" else None
+    if not running:
+        return ""
+    chosen = " and ".join(name for name in _CHOICES if os.environ.get(name))
+    return f"\nif you mean the local AWS at {running.endpoint_url}, unset {chosen}, which chooses AWS"
+
+
 def explain(error: Exception, where: str) -> str:
     """Say in a line or two what is wrong with the connection."""
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return (
-            "there are no AWS credentials here, and no local AWS is up\n"
-            "run `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
-            "or set AWS_PROFILE as for any AWS tool"
-        )
+        return _nothing_chosen("there are no AWS credentials here", "AWS_PROFILE")
     if isinstance(error, NoRegionError):
-        return (
-            "no AWS region is chosen here, and no local AWS is up\n"
-            "run `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
-            "or set AWS_REGION and AWS_PROFILE as for any AWS tool"
-        )
+        return _nothing_chosen("no AWS region is chosen here", "AWS_REGION and AWS_PROFILE")
     if isinstance(error, ProfileNotFound):
         return f"{error}\nAWS_PROFILE names it"
     if isinstance(error, ResponseParserError):

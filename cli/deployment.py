@@ -15,8 +15,8 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from monthclose.bootstrap import stripe_events
 from monthclose.names import Env, Stack, output_name
+from monthclose.providers import stripe_events
 from sandbox.aws.local_aws import (
     ACCOUNT,
     PROJECT,
@@ -46,6 +46,8 @@ _SECRETS = {
 """By provider: what the sandbox accepts, and signs its webhooks with."""
 _EVENTS = {"stripe": stripe_events}
 """What one chooses at the provider's dashboard (docs/webhooks.md); where one cannot choose, all events come."""
+_PLAIN = {"CDK_DISABLE_CLI_TELEMETRY": "true", "PYTHON_COLORS": "0"}
+"""For the CDK and the app: what they write is quoted in messages."""
 _CDK_SECONDS = 900
 _CPUS = os.cpu_count() or 2
 
@@ -145,7 +147,7 @@ class _Deployment:
                 done = subprocess.run(
                     [*command, "--no-notices", "--no-color"],
                     cwd=folder or self.local.home,
-                    env={**clean_environment(), **self.running.environment, "CDK_DISABLE_CLI_TELEMETRY": "true"},
+                    env=clean_environment() | self.running.environment | _PLAIN,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

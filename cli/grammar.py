@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -76,9 +77,20 @@ class Command(typer.core.TyperCommand):
         """List the parameters, `--help` included."""
         return _read_quickly(super().get_params(ctx))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; an option is never another one's value, as in `--reason --no-mail`."""
+        options = {name: param for param in self.get_params(ctx) for name in param.opts}
+        for name, value in pairwise(args):
+            if name == "--":
+                break
+            if name in options and not options[name].is_flag and value in options:
+                ctx.fail(f"Option '{name}' requires an argument.")
+        return super().parse_args(ctx, args)
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """List what follows the command's name; required arguments are plain, as everywhere else."""
-        return [_REQUIRED.sub(r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+        """List what follows the command's name; required arguments are plain, others in one pair of brackets."""
+        pieces = (_REQUIRED.sub(r"\1", piece) for piece in super().collect_usage_pieces(ctx))
+        return [piece.replace("[[", "[").replace("]]", "]").replace("…]...", "…]") for piece in pieces]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and options."""

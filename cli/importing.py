@@ -144,11 +144,11 @@ def import_rows(
             _progress(table) as rows,
         ):
             importing = partial(work, system, rows, mapping, rejected_rows.write)
-            tally = (
-                importing()
-                if options.check
-                else recorded_import(system, schema.name, file, options.by, importing, version)
-            )
+            if options.check:
+                tally = importing()
+            else:
+                with _interrupted(schema):
+                    tally = recorded_import(system, schema.name, file, options.by, importing, version)
         spent = time.monotonic() - began
         summarise(
             schema, file, tally, rejected_rows.path, spent, in_json=options.in_json, check=options.check, more=more
@@ -156,6 +156,17 @@ def import_rows(
         if not options.in_json:
             tell(tally)
         _judge(file, tally, options, system)
+
+
+@contextmanager
+def _interrupted(schema: FileSchema) -> Iterator[None]:
+    """Tell whoever presses Ctrl-C what became of the file; of prices, all rows count or none."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if schema is not PRICES:
+            note("what was imported stays; import the file again to add the rest")
+        raise
 
 
 def recorded_import(
@@ -312,10 +323,12 @@ def summarise(
     bad = tally.rejected.total()
     require_rows(file.name, tally)
     if in_json:
-        compared = {} if schema is PRICES else {"new": tally.new, "changed": tally.changed}  # prices have `effects`
-        checked_only = {"check": True, **compared} if check else {}
+        # Prices have `effects`; customers are compared with what is stored by a check only.
+        compares = schema is USAGE or (check and schema is not PRICES)
+        compared = {"new": tally.new, "changed": tally.changed} if compares else {}
+        checked_only = {"check": True} if check else {}
         left_out = {"left_out": _named(tally.left_out)} if tally.left_out else {}
-        print_json({**_as_json(schema, file, tally, rejects), **left_out, **checked_only, **more()})
+        print_json({**_as_json(schema, file, tally, rejects), **left_out, **checked_only, **compared, **more()})
     if not tally.taken:
         reasons = reasons_in_words(tally)
         held = f"; {count(tally.withheld, 'good row')} held back: the file is imported whole or not at all"

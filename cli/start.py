@@ -1,5 +1,6 @@
 """Where the command starts: Ctrl-C ends it without a traceback even while it is still being loaded."""
 
+import signal
 import sys
 
 
@@ -12,3 +13,5 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
         sys.exit(130)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever presses it again while it ends gets no traceback

@@ -26,7 +26,8 @@ from monthclose.names import (
 )
 from stacks.alarm_topic import alarm_topic
 from stacks.config import Config
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 from stacks.mail import Mail
 from stacks.providers import ProviderQueue
 from stacks.runbook import Section

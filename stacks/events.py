@@ -18,7 +18,7 @@ from monthclose.names import Env, event_source
 from stacks.config import Config
 from stacks.functions.access import allow
 from stacks.functions.factory import Functions
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 from stacks.functions.versions import by_alias
 from stacks.state.tables import Tables
 

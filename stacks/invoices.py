@@ -19,7 +19,7 @@ from stacks.config import Config
 from stacks.functions.access import allow, grant_secret
 from stacks.functions.factory import Functions, role_of
 from stacks.functions.layer import DOCUMENTS, DependencyLayer
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 from stacks.nag import acknowledge_resource
 from stacks.providers import ProviderQueue
 from stacks.state.documents import COMPANY, CREDIT_NOTES, INVOICES, PDFS

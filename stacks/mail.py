@@ -10,7 +10,8 @@ from constructs import Construct
 
 from stacks.config import Config
 from stacks.functions.factory import Functions, role_of
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 from stacks.functions.versions import consume
 from stacks.nag import acknowledge_resource
 from stacks.providers import dead_letter_queue, work_queue

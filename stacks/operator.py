@@ -10,7 +10,7 @@ from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.names import Env
 from stacks.functions.access import grant_secret
 from stacks.functions.factory import Functions
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 from stacks.providers import ProviderQueue, grant_take
 
 

@@ -13,7 +13,8 @@ from monthclose.names import Env
 from stacks.config import Config, Provider
 from stacks.functions.access import grant_secret, grant_send
 from stacks.functions.factory import Functions
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 from stacks.functions.versions import consume
 
 _MAX_RECEIVES = 5

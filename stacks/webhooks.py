@@ -8,7 +8,8 @@ from constructs import Construct
 from stacks.config import Config
 from stacks.functions.access import grant_secret, grant_send
 from stacks.functions.factory import Functions
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 from stacks.functions.versions import consume
 from stacks.providers import ProviderQueue, dead_letter_queue, work_queue
 

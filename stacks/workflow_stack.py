@@ -27,7 +27,8 @@ from stacks.functions.access import grant, grant_secret
 from stacks.functions.environment import check_environment
 from stacks.functions.factory import Functions
 from stacks.functions.layer import PACK, DependencyLayer
-from stacks.functions.table import FUNCTIONS, READS_TABLES, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS, READS_TABLES
 from stacks.invoices import InvoiceViewer, link_settings
 from stacks.machines.archive_usage import UsageArchive
 from stacks.machines.collections import Collections

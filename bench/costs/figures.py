@@ -11,7 +11,8 @@ from bench.costs.measured import Costs, StageCosts, load_costs
 from bench.costs.prices import cost_by_service, load_prices
 from bench.costs.timing import at_the_limit
 from bench.requests_per_customer import _BY_BATCH, PARTS, _gb_seconds, transitions
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 
 _STAGES = (*PARTS["close"], *PARTS["proof and report"], *PARTS["report pack"])
 

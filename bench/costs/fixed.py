@@ -7,7 +7,8 @@ from typing import Any
 from bench.costs.measured import load_costs
 from bench.costs.prices import cost_by_service, load_prices
 from bench.costs.timing import seconds_of
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 
 _MINUTES_A_MONTH = 30 * 24 * 60
 _METRICS = 37

@@ -20,8 +20,8 @@ import httpx
 from bench.costs.deployment import WEBHOOK_SECRET, Context, deploy, emulator, runtime
 from bench.costs.measured import FIRST, RECONCILING
 from bench.costs.meter import Meter
-from monthclose.bootstrap import stripe_events
 from monthclose.domain.accounts.customer import Profile
+from monthclose.providers import stripe_events
 
 EVENTS_EACH = 50
 """Usage events of a customer in a month."""

@@ -72,9 +72,9 @@ def _read_options() -> argparse.Namespace:
         default=5,
         help="the provider's limit there (%(default)s a second: it lasts long enough for things to go wrong)",
     )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", nargs="+", choices=("calm", "faults"), default=["calm", "faults"])
-    parser.add_argument("--contestants", nargs="+", choices=_CONTESTANTS, default=list(_CONTESTANTS))
+    parser.add_argument("--seed", type=int, default=1, help="of the customers and of what goes wrong (1)")
+    parser.add_argument("--rounds", nargs="+", choices=("calm", "faults"), default=["calm", "faults"], help="(both)")
+    parser.add_argument("--contestants", nargs="+", choices=_CONTESTANTS, default=list(_CONTESTANTS), help="(all)")
     parser.add_argument("--logs", type=Path, help="a folder to leave everybody's logs in")
     parser.add_argument("--write", action="store_true", help="store the results beside this program")
     return parser.parse_args()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.close_speed.__main__ import close, kind_of
+from bench.close_speed.__main__ import NOT_OURS, close, kind_of
 
 _HERE = Path(__file__).resolve().parent
 _WHERE = (
@@ -35,8 +35,8 @@ type Stack = tuple[str, ...]
 
 
 def read(folder: Path) -> Iterator[tuple[str, Stack, float]]:
-    """Read samples: the function, the stack from the outside in, and its milliseconds of CPU."""
-    for file in sorted(folder.glob("*.stacks")):
+    """Read the functions' samples: the function, the stack from the outside in, and its milliseconds of CPU."""
+    for file in sorted(file for file in folder.glob("*.stacks") if file.stem not in NOT_OURS):
         for line in file.read_text().splitlines():
             frames, _, microseconds = line.rpartition(" ")
             yield file.name, tuple(frames.split(";")), int(microseconds) / 1000

@@ -12,7 +12,8 @@ from bench.scale.machine import Failed
 from bench.scale.scenario import Scenario, model
 from monthclose.domain.closes.pacing import warm_reads, warm_writes
 from sandbox.strict.limits import load_limits
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 
 TABLES = ("customers", "usage", "usage_packs", "billing", "closes", "idempotency")
 _WHOLE_CPU_MB = 1769

@@ -7,7 +7,8 @@ from bench.scale.aws import Aws
 from bench.scale.engine import Loop
 from bench.scale.machine import batches_map
 from bench.scale.scenario import Scenario, model, settings
-from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.spec import Function
+from stacks.functions.table import FUNCTIONS
 
 
 class Ceiling(NamedTuple):

@@ -16,7 +16,7 @@ from bench.scale.machine import Failed
 from bench.scale.scenario import model, settings
 from monthclose.domain.payments.provider_health import Health
 from monthclose.domain.payments.throttle import ASK_AHEAD_SECONDS, LeaseSize, gather_seconds, lease
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 
 _THIS = Function.CHARGE_CUSTOMERS
 _MESSAGES_AT_ONCE = 10

@@ -17,7 +17,7 @@ from bench.scale.scenario import Scenario, settings
 from bench.scale.telling import Telling
 from monthclose.domain.closes.pacing import generated_per_second, seconds_to_wait
 from monthclose.domain.closes.patience import patience
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 
 _LEAST_SECONDS = 43_200
 """For a sign of life, as the plan's handler has it."""

@@ -17,7 +17,7 @@ from bench.scale.ceilings import ceilings
 from bench.scale.close import Run, simulate
 from bench.scale.scenario import AFTER, BEFORE, Quotas, Scenario
 from bench.scale.summary import summary
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 
 _SEEN = Path(__file__).with_name("recorded.toml")
 _RUN = Path(__file__).with_name("recorded_run.json")

@@ -8,7 +8,7 @@ from bench.scale.engine import Process
 from bench.scale.machine import Failed
 from bench.scale.scenario import model
 from monthclose.adapters.dynamo import closes
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 
 _THIS = Function.GENERATE_INVOICES
 _CHUNK = 10

@@ -9,7 +9,7 @@ from bench.scale.machine import Failed, definition
 from bench.scale.scenario import model, settings
 from monthclose.domain.closes.batching import batch_size
 from monthclose.use_cases.proof import plan_comparison
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 
 _OUT_OF_MEMORY = "Runtime.ExitError"
 _PARK_BATCHES_AT_ONCE = definition()["States"]["Park what is left"]["MaxConcurrency"]

@@ -6,7 +6,7 @@ from bench.scale.batches import SimBatch
 from bench.scale.engine import Process
 from bench.scale.machine import Failed
 from monthclose.use_cases.notices.send_notices import MOST_WAITING, SENDERS, SIDE_BY_SIDE
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 
 _CHUNK = 10
 _PATIENCE = 30.0

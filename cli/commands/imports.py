@@ -71,7 +71,8 @@ def customers(
                 "a close parks these customers (countries are ISO 3166 codes, like GB)"
             )
         if check:
-            _tell_check(tally)
+            _tell_compared(tally)
+            _tell_check()
             note("payers were not checked: the import may reject rows for their payer")
 
     options = ImportOptions(reading, rejects, max_rejected, in_json, by, check)
@@ -128,7 +129,7 @@ class _Pricing:
         for line in unknown_in_words(self._unknown_classes()):
             note(line)
         if self._check:
-            note("nothing was imported: this was a check")
+            _tell_check()
 
     def as_json(self) -> Mapping[str, Any]:
         """Put whom the import touches into JSON."""
@@ -167,24 +168,27 @@ def usage(
         return importer.load(rows, mapping, file.name, reject)
 
     def tell(tally: Tally) -> None:
+        _tell_compared(tally)
         for period, number in sorted(tally.late.items()):
             note(
-                f"the close of {period} had begun before {count(number, 'row')} of this file arrived: "
-                "they will be on next month's invoices, as adjustments "
-                f"(those of parked customers on the invoice of {period}, when it is closed again)"
+                f"{count(number, 'row')} too late for the close of {period}, which had begun: billed on next month's "
+                f"invoices, as adjustments (for parked customers on the invoice of {period}, when it is closed again)"
             )
         for line in unbillable_in_words(tally):
             note(line)
         if check:
-            _tell_check(tally)
+            _tell_check()
 
     options = ImportOptions(reading, rejects, max_rejected, in_json, by, check)
     import_rows(ctx, USAGE, file, options, work, tell)
 
 
-def _tell_check(tally: Tally) -> None:
+def _tell_compared(tally: Tally) -> None:
     same = tally.taken - tally.new - tally.changed
-    note(f"{count(tally.new, 'row')} new, {count(tally.changed)} changed, {count(same)} as stored already")
+    say(f"  {count(tally.new)} new, {count(tally.changed)} changed, {count(same)} already stored")
+
+
+def _tell_check() -> None:
     note("nothing was imported: this was a check")
 
 

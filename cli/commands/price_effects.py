@@ -42,10 +42,9 @@ def print_effects(effects: Effects) -> None:
             say(f"    {_in_words(effect, effects)}", "yellow" if wrong else "")
         if len(listed) > _MOST_ENTRIES:
             note(f"    and {len(listed) - _MOST_ENTRIES:,} more; all of them: --json")
-        if effects.last_month and len(entries) > len(listed):
-            unused = count(
-                len(entries) - len(listed), "SKU that nobody was billed for", "SKUs that nobody was billed for"
-            )
+        unused_skus = {effect.change.name for effect in entries} - {effect.change.name for effect in listed}
+        if effects.last_month and unused_skus:
+            unused = count(len(unused_skus), "SKU that nobody was billed for", "SKUs that nobody was billed for")
             say(f"    {'and ' if listed else ''}{unused} in {effects.last_month.period}")
 
 

@@ -176,8 +176,10 @@ def print_report(content: Report, took: float | None = None) -> None:
     header, rows = money_rows(content["money"])
     if rows:
         show_figures([["  " + row[0], *row[1:]] for row in rows], header)
+    # Who is parked with an invoice is among those invoiced: beside their reasons, "0 parked" would contradict.
+    parked = ("parked",) if customers.get("parked") or not content.get("parked") else ()
     facts = [
-        ("  customers", counts_line(customers, ("invoiced", "nothing_to_bill", "parked"))),
+        ("  customers", counts_line(customers, ("invoiced", "nothing_to_bill", *parked))),
         ("  payments", counts_line(content["payments"])),
         ("  notices", counts_line(content["notices"], ("sent",))),
         ("  holds", counts_line(content["holds"], ("placed", "lifted"))),

@@ -18,6 +18,8 @@ from monthclose.errors import TryLaterError
 from monthclose.names import USAGE_ARCHIVE_PREFIX
 from monthclose.use_cases.pack.pack_page import size
 
+_LOOK = "monthclose usage archive --check"
+
 
 def archive(ctx: typer.Context, period: str | None, *, check: bool, by: str, in_json: bool) -> None:
     """Archive a month, or all that are due; or only say how things are."""
@@ -40,10 +42,10 @@ def _archive(system: System, period: Period, by: str) -> None:
         request = {"period": str(period), "by": by, "act": act.made.name}
         execution = system.ports.workflow.start(system.archive, name, request)
     note(f"the usage of {period} is being archived", "")
-    state = wait_for_end(system, execution, "the archiving goes on")
+    state = wait_for_end(system, execution, "the archiving keeps running. Look how far it is with: " + _LOOK)
     check_ended(state, f"the archiving of {period}", f"to continue: monthclose usage archive {period}")
     if "archived" not in (state.output or {}):
-        raise TryLaterError("another run is archiving usage; it goes on, and one at a time does")
+        raise TryLaterError("another run is archiving usage, and only one can at a time; that one keeps running")
 
 
 def _tell(system: System, asked: list[Period] | None, *, in_json: bool) -> None:
@@ -61,6 +63,9 @@ def _tell(system: System, asked: list[Period] | None, *, in_json: bool) -> None:
         ]
         show(grid(rows, header=("  month", "customers", "events", "size", "")))
         say(f"  in s3://{place['bucket']}/{place['key']}", "dim")
+    elif asked:
+        say(f"no usage of {asked[0]} is archived; to archive it: monthclose usage archive {asked[0]}")
+        return
     else:
         say("no usage is archived")
     _tell_due(system, due)

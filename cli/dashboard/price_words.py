@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monthclose.domain.calendar import BillingCalendar
-from monthclose.domain.money import EXACT, exponent
+from monthclose.domain.money import EXACT, exponent, in_figures
 from monthclose.domain.pricing.book.cell import in_words
 from monthclose.domain.pricing.book.price import ALWAYS, Price
 from monthclose.domain.pricing.book.special import Commitment, Discount, Fee, Limit
@@ -39,7 +39,7 @@ _BUCKETS = {
 
 def price_in_words(price: Price) -> list[str]:
     """Say what a SKU costs: a line for each thing there is to say."""
-    free = f"{_plain(price.free)} {price.unit} free".replace("  ", " ") if price.free else ""
+    free = f"{in_figures(price.free)} {price.unit} free".replace("  ", " ") if price.free else ""
     model = _of_model(price.model, price.unit, price.currency)
     said = (*model, *_of_rule(price), free, _measured(price), _carried(price), *_cell(price))
     return [line for line in (*said, *tax_class_in_words(price.tax_class)) if line]
@@ -54,7 +54,7 @@ def _measured(price: Price) -> str:
     buckets = price.buckets
     if not buckets:
         return _MEASURES.get(price.aggregation, str(price.aggregation).replace("_", " "))
-    percentile = f" {_plain(buckets.percentile)}" if buckets.percentile is not None else ""
+    percentile = f" {in_figures(buckets.percentile)}" if buckets.percentile is not None else ""
     return f"{buckets.aggregation} of each {_BUCKETS[buckets.size]}, {price.aggregation}{percentile} of these"
 
 
@@ -88,9 +88,9 @@ def _of_model(model: Model, unit: str, currency: str) -> list[str]:
 
 def _percentage(model: Percentage | PerTransaction, currency: str) -> Iterator[str]:
     if isinstance(model, Percentage):
-        yield f"{_plain(model.percent)}% of the amount"
+        yield f"{in_figures(model.percent)}% of the amount"
         return
-    yield f"{_plain(model.percent)}% of each transaction"
+    yield f"{in_figures(model.percent)}% of each transaction"
     if model.fixed_fee:
         yield f"and {amount(model.fixed_fee, currency)} for each"
     if model.minimum_fee is not None:
@@ -104,7 +104,7 @@ def _percentage(model: Percentage | PerTransaction, currency: str) -> Iterator[s
 
 
 def _package(price: Decimal, size: Decimal, unit: str, currency: str, *, whole: bool) -> str:
-    return f"{amount(price, currency)} per {'whole' if whole else 'started'} {_plain(size)} {unit}".strip()
+    return f"{amount(price, currency)} per {'whole' if whole else 'started'} {in_figures(size)} {unit}".strip()
 
 
 def _choices(model: Graduated | Volume) -> Iterator[str]:
@@ -121,26 +121,26 @@ def _of_rule(price: Price) -> Iterator[str]:
         return
     each = "each event" if rule.each_event else "the quantity"
     if rule.divide_by is not None:
-        yield f"{each} divided by {_plain(rule.divide_by)}"
+        yield f"{each} divided by {in_figures(rule.divide_by)}"
     if rule.multiply_by is not None:
-        yield f"{each} multiplied by {_plain(rule.multiply_by)}"
+        yield f"{each} multiplied by {in_figures(rule.multiply_by)}"
     if rule.rounding:
         how = "to the nearest" if rule.rounding is Rounding.NEAREST else f"{rule.rounding} to a"
-        yield f"{each} rounded {how} multiple of {_plain(rule.multiple)}"
+        yield f"{each} rounded {how} multiple of {in_figures(rule.multiple)}"
     if rule.minimum:
-        yield f"{each} at least {_plain(rule.minimum)}"
+        yield f"{each} at least {in_figures(rule.minimum)}"
 
 
 def _caps(model: PerUnit, currency: str) -> list[str]:
     caps = [f"at most {amount(model.monthly_cap, currency)} a month each"] if model.monthly_cap is not None else []
-    hours = [f"at most {_plain(model.cap_hours)} hours a month each"] if model.cap_hours is not None else []
+    hours = [f"at most {in_figures(model.cap_hours)} hours a month each"] if model.cap_hours is not None else []
     return [*caps, *hours]
 
 
 def _tier(tier: Tier, unit: str) -> str:
     if tier.up_to is None:
-        return f"above {_plain(tier.start)} {unit}".strip()
-    return f"{_plain(tier.start)} to {_plain(tier.up_to)} {unit}".strip()
+        return f"above {in_figures(tier.start)} {unit}".strip()
+    return f"{in_figures(tier.start)} to {in_figures(tier.up_to)} {unit}".strip()
 
 
 def _tier_price(tier: Tier, unit: str, currency: str) -> str:
@@ -157,7 +157,7 @@ def fee_in_words(fee: Fee) -> str:
 
 def discount_in_words(discount: Discount) -> str:
     """Say what a discount takes off, and of what."""
-    taken = f"{_plain(discount.percent)}%" if discount.percent is not None else ""
+    taken = f"{in_figures(discount.percent)}%" if discount.percent is not None else ""
     if discount.off is not None:
         taken = f"{amount(discount.off, discount.currency)} a month"
     return f"{taken} off {', '.join(discount.skus) or 'the whole invoice'}"
@@ -166,7 +166,9 @@ def discount_in_words(discount: Discount) -> str:
 def commitment_in_words(commitment: Commitment) -> str:
     """Say what is the least that a customer pays, for what, and what more than that costs."""
     least = f"at least {amount(commitment.minimum, commitment.currency)} {_each(commitment.schedule)}"
-    above = "" if commitment.overage is None else f"; what is above it costs {_plain(commitment.overage)} times as much"
+    above = (
+        "" if commitment.overage is None else f"; what is above it costs {in_figures(commitment.overage)} times as much"
+    )
     return f"{least} for {commitment.scope.in_words()}{above}"
 
 
@@ -192,7 +194,7 @@ def rule_in_words(rule: TaxRule) -> str:
     within = ", in the prices" if rule.inclusive else ""
     on_top = f", on top of {' and '.join(rule.rate.on_top_of)}" if rule.rate.on_top_of else ""
     only = f", for {', '.join(rule.classes)} only" if rule.classes else ""
-    return f"{rule.rate.name} {_plain(rule.rate.percent)}%{within}{on_top}{only}"
+    return f"{rule.rate.name} {in_figures(rule.rate.percent)}%{within}{on_top}{only}"
 
 
 def amount(number: Decimal, currency: str) -> str:
@@ -217,7 +219,3 @@ def months_in_words(months: Months) -> str:
     begins = f"from {months.first}" if months.first else ""
     ends = f"to {months.end.previous}" if months.end else ""
     return " ".join(filter(None, (begins, ends)))
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize(EXACT):,f}"

@@ -31,7 +31,8 @@ def archive(
     """Move old usage from DynamoDB into Parquet files in S3, where it is found like any other.
 
     Usage older than the setting usage_months (13) is moved every day by itself, a month at a time; this does it now.
-    Nothing leaves before its files were read back and compared. It may be broken off, and goes on where it was.
+    Nothing leaves before its files were read back and compared. Ctrl-C ends the waiting only; what was interrupted
+    continues where it stopped. Usage from before the first close is archived only by naming its month.
     """
 
 
@@ -41,6 +42,6 @@ def move(ctx: typer.Context, by: options.By = "", in_json: options.InJson = Fals
     """Move usage that earlier releases have stored, event by event, to where this one stores it.
 
     Run it once after an update from such a release, and again when the imports that ran meanwhile have ended. Until
-    then such usage is found where it is. While a close is running, nothing is moved. It may be broken off at any time:
-    run it again, and it goes on.
+    then such usage is found where it is. While a close is running, nothing is moved. It may be interrupted at any time:
+    run it again, and it continues.
     """

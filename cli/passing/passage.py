@@ -19,7 +19,12 @@ from sandbox.clock import ClockFile
 
 _DECIDED = ("dispute", "inquiry")
 """What providers decide that may change nothing in the records: the money had gone back, or had not."""
-_MACHINES = {"Collections": "collections", "Reconcile": "reconciler", "Deadline": "watch at the deadline"}
+MACHINES = {
+    "Collections": "collections",
+    "Reconcile": "reconciler",
+    "Deadline": "watch at the deadline",
+    "ArchiveUsage": "archive of old usage",
+}
 """What people call the state machines, by a part of their names (the constructs of stacks/workflow_stack.py)."""
 
 
@@ -53,7 +58,7 @@ class Step:
     Attributes
     ----------
     what : str
-        `close`, `collections`, `reconciliation`, `providers`, or `other`.
+        `close`, `collections`, `reconciliation`, `archive`, `providers`, or `other`.
     lines : tuple of str
         What people want to know of it; none if nothing happened.
     facts : mapping
@@ -141,7 +146,7 @@ class Passage:
             return "banks and providers"
         if rule.machine == self.system.state_machine:
             return "close"
-        return next((what for part, what in _MACHINES.items() if part in rule.machine), rule.name)
+        return next((what for part, what in MACHINES.items() if part in rule.machine), rule.name)
 
     def _next_start(self, rule: Rule, until: datetime) -> datetime | None:
         if not isinstance(rule.schedule, Often):
@@ -189,6 +194,8 @@ class Passage:
     def _told(self, moment: datetime, since: datetime, output: Any) -> Step:
         """Say what an execution has done; which kind it was shows in its output."""
         match output:
+            case {"chosen": {"period": _}}:
+                return _of_archive(moment, output.get("archived"))
             case {"period": str(period), "summary": dict(summary), "ties": ties}:
                 lines = tuple(_of_close(period, summary, ties=bool(ties)))
                 return Step(moment, "close", lines, {"period": period, "ties": ties, "summary": summary})
@@ -209,6 +216,15 @@ class Passage:
         )
         self.busy = self.busy or came.money_moved
         return Step(moment, "collections", _line(came.words()), came.to_json())
+
+
+def _of_archive(moment: datetime, archived: Mapping[str, Any] | None) -> Step:
+    """Say what was archived; nothing, if no month of usage was due."""
+    if not archived:
+        return Step(moment, "archive")
+    events, customers = count(archived["events"], "event"), count(archived["customers"], "customer")
+    line = f"archived the usage of {archived['period']}: {events} of {customers}"
+    return Step(moment, "archive", (line,), archived)
 
 
 def _line(words: Sequence[str]) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ class Acts:
     def _after_first_close(self) -> Iterator[Act]:
         cast, day = self.cast, _days_after(self.first)
         some = cast.declined[: max(1, len(cast.declined) // 2)]
-        declined = f"{count(len(some), 'customer')} whose cards were declined add another card"
+        declined = _another_card(len(some), "was declined", "were declined")
         yield from self._new_card(day(2, hour=12), some, declined)
         if cast.rewarded:
             yield Act(day(3, hour=12), "a customer gets 300.00 of promotional credit, good for six weeks", self._reward)
@@ -99,13 +99,14 @@ class Acts:
     def _end_of(self, period: Period, number: int) -> Iterator[Act]:
         leaving = self.cast.leaving[: (len(self.cast.leaving) + 1) // 2] if number == 1 else self.cast.leaving
         joined = number * max(1, self.customers // _JOINING)
-        text = f"usage of {period} is imported; {joined // number} new customers, {len(leaving)} have left"
+        came, left = count(joined // number, "new customer"), count(len(leaving), "has left", "have left")
+        text = f"usage of {period} is imported; {came}, {left}"
         yield Act(period.end - _BEFORE_MIDNIGHT, text, lambda: self._month(period, joined, leaving))
 
     def _after_close_of(self, period: Period) -> Iterator[Act]:
         day = _days_after(period)
         if period == self.first.next:
-            expired = f"{count(len(self.cast.expiring), 'customer')} whose cards have expired add another card"
+            expired = _another_card(len(self.cast.expiring), "has expired", "have expired")
             yield from self._new_card(day(3, hour=12), self.cast.expiring, expired)
         if period == self.first.next.next and self.cast.rewarded:
             yield Act(day(0, hour=1), "", lambda: self._lapsed(period))
@@ -169,6 +170,11 @@ class Acts:
             httpx.post(f"{self.sandbox_url}/_sandbox/stripe/{path}", json=body, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:
             raise LocalAwsError(f"the sandbox did not do what the story has it do: {error}") from error
+
+
+def _another_card(customers: int, one: str, many: str) -> str:
+    whose = count(customers, f"customer whose card {one} adds", f"customers whose cards {many} add")
+    return f"{whose} another card"
 
 
 def _days_after(period: Period) -> Callable[..., datetime]:

@@ -1,4 +1,4 @@
-"""Puts the adapters behind the ports. The only module that names concrete adapters."""
+"""Puts the adapters behind the ports. Only this module, and `providers` for it, names concrete adapters."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.throttling import DynamoPatience, repeat_throttled
 from monthclose.errors import ProviderRefusedError
 from monthclose.names import LOCAL_CLOCK
+from monthclose.providers import GATEWAYS, PAGES, PAYOUTS, WEBHOOKS
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from monthclose.ports.payouts import PayoutRecord
     from monthclose.ports.tables import ColumnFiles
     from monthclose.ports.usage_archive import LeavingUsage, UsageFiles
-    from monthclose.settings import Provider, Settings
+    from monthclose.settings import Settings
     from monthclose.use_cases.payments.request_tally import RequestEnd
 
 # An adapter is imported where its port is made: no command and no function uses all of them, and most bring an SDK.
@@ -88,78 +89,6 @@ def system_clock(environment: Mapping[str, str]) -> Clock:
     from monthclose.adapters.local_clock import LocalClock
 
     return LocalClock(environment)
-
-
-def _stripe(key: str, provider: Provider) -> PaymentGateway:
-    from monthclose.adapters.stripe.gateway import StripeGateway
-
-    return StripeGateway(key, provider.api_base)
-
-
-def _gocardless(key: str, provider: Provider) -> PaymentGateway:
-    from monthclose.adapters.gocardless.gateway import GoCardlessGateway
-
-    return GoCardlessGateway(key, provider.api_base)
-
-
-_GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
-"""Makes each provider's gateway with a key, by the name in the settings and the customers' profiles."""
-ADAPTERS = frozenset(_GATEWAYS)
-"""Providers that have an adapter: customers can be charged through them."""
-
-
-def _stripe_pages(key: str, provider: Provider) -> HostedPages:
-    from monthclose.adapters.stripe.pages import StripePages
-
-    return StripePages(key, provider.api_base)
-
-
-def _gocardless_pages(key: str, provider: Provider) -> HostedPages:
-    from monthclose.adapters.gocardless.pages import GoCardlessPages
-
-    return GoCardlessPages(key, provider.api_base)
-
-
-def _stripe_payouts(key: str, provider: Provider) -> PayoutRecord:
-    from monthclose.adapters.stripe.payouts import StripePayouts
-
-    return StripePayouts(key, provider.api_base)
-
-
-def _gocardless_payouts(key: str, provider: Provider) -> PayoutRecord:
-    from monthclose.adapters.gocardless.payouts import GoCardlessPayouts
-
-    return GoCardlessPayouts(key, provider.api_base)
-
-
-_PAYOUTS = {"gocardless": _gocardless_payouts, "stripe": _stripe_payouts}
-"""Makes the record of each provider's payouts, with a key."""
-
-_PAGES = {"gocardless": _gocardless_pages, "stripe": _stripe_pages}
-"""Makes the pages of each provider that has some, with a key."""
-
-
-def _stripe_webhooks(secret: str) -> WebhookReader:
-    from monthclose.adapters.stripe.webhooks import StripeWebhooks
-
-    return StripeWebhooks(secret)
-
-
-def _gocardless_webhooks(secret: str) -> WebhookReader:
-    from monthclose.adapters.gocardless.webhooks import GoCardlessWebhooks
-
-    return GoCardlessWebhooks(secret)
-
-
-_WEBHOOKS = {"gocardless": _gocardless_webhooks, "stripe": _stripe_webhooks}
-"""Makes the reader of each provider's webhooks, from a signing secret."""
-
-
-def stripe_events() -> list[str]:
-    """List the events to select when the webhook's address is registered at Stripe."""
-    from monthclose.adapters.stripe.webhooks import StripeWebhooks
-
-    return sorted(StripeWebhooks.events)
 
 
 class Runtime:
@@ -393,7 +322,7 @@ class Runtime:
     @property
     def hosted_pages(self) -> Mapping[str, Callable[[], HostedPages]]:
         """Makes the pages of each provider that has some, by the provider's name."""
-        return {name: partial(self._hosted_pages, name) for name in self.settings.providers if name in _PAGES}
+        return {name: partial(self._hosted_pages, name) for name in self.settings.providers if name in PAGES}
 
     def _hosted_pages(self, name: str) -> HostedPages:
         from monthclose.adapters.aws.secrets import api_key
@@ -401,12 +330,12 @@ class Runtime:
         settings = self.settings.providers[name]
         with self._lock:
             limiting = self._limiting
-        return limiting.pages(lambda key: _PAGES[name](key, settings), partial(api_key, settings.secret_name), settings)
+        return limiting.pages(lambda key: PAGES[name](key, settings), partial(api_key, settings.secret_name), settings)
 
     @property
     def payout_records(self) -> Mapping[str, Callable[[], PayoutRecord]]:
         """Makes each provider's record of its payouts, by the provider's name."""
-        return {name: partial(self._payout_record, name) for name in self.settings.providers if name in _PAYOUTS}
+        return {name: partial(self._payout_record, name) for name in self.settings.providers if name in PAYOUTS}
 
     def _payout_record(self, name: str) -> PayoutRecord:
         from monthclose.adapters.aws.secrets import api_key
@@ -415,7 +344,7 @@ class Runtime:
         with self._lock:
             limiting = self._limiting
         key = partial(api_key, settings.secret_name)
-        return limiting.payouts(lambda key: _PAYOUTS[name](key, settings), key, settings)
+        return limiting.payouts(lambda key: PAYOUTS[name](key, settings), key, settings)
 
     @cached_property
     def _limiting(self) -> Limiting:
@@ -491,7 +420,7 @@ class Runtime:
     @property
     def webhook_providers(self) -> frozenset[str]:
         """The providers whose webhooks are accepted."""
-        return frozenset(self.settings.providers.keys() & _WEBHOOKS.keys())
+        return frozenset(self.settings.providers.keys() & WEBHOOKS.keys())
 
     def webhook_readers(self, name: str) -> list[WebhookReader]:
         """Make the readers of a provider's webhooks, one for each secret that they may be signed with.
@@ -503,7 +432,7 @@ class Runtime:
         """
         from monthclose.adapters.aws.secrets import webhook_secrets
 
-        return [_WEBHOOKS[name](secret) for secret in webhook_secrets(self.settings.providers[name].secret_name)]
+        return [WEBHOOKS[name](secret) for secret in webhook_secrets(self.settings.providers[name].secret_name)]
 
     def gateway(self, name: str) -> PaymentGateway:
         """Make a provider's gateway, which keeps to the provider's limit and reads its key again if it is refused.
@@ -513,7 +442,7 @@ class Runtime:
         ProviderRefusedError
             It has no adapter, or its secret cannot be read.
         """
-        if name not in _GATEWAYS:
+        if name not in GATEWAYS:
             raise ProviderRefusedError(f"provider {name!r} cannot charge anybody: it has no adapter")
         from monthclose.adapters.aws.secrets import api_key
 
@@ -521,5 +450,5 @@ class Runtime:
         with self._lock:  # the threads of a process share one limiter for each provider
             limiting = self._limiting
         return limiting.keyed(
-            lambda key: _GATEWAYS[name](key, settings), partial(api_key, settings.secret_name), settings
+            lambda key: GATEWAYS[name](key, settings), partial(api_key, settings.secret_name), settings
         )

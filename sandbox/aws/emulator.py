@@ -4,7 +4,6 @@
 """
 
 import bisect
-import compileall
 import hashlib
 import os
 import re
@@ -65,7 +64,7 @@ class SharedZip:
     """Unpacks an archive once, and gives each that asks links to what is in it.
 
     MiniStack 1.5.33 unpacks code and layers again for every worker process: thousands of files in its one interpreter,
-    while nothing else of it moves, and every worker compiles every module it imports.
+    while nothing else of it moves.
     """
 
     _unpacking = threading.Lock()
@@ -92,7 +91,6 @@ class SharedZip:
                 partial = unpacked.with_suffix(".new")
                 with zipfile.ZipFile(self._archive) as archive:
                     archive.extractall(partial)
-                compileall.compile_dir(partial, quiet=2, stripdir=partial, prependdir=unpacked)
                 partial.rename(unpacked)
         for entry in unpacked.iterdir():
             (Path(folder) / entry.name).symlink_to(entry)

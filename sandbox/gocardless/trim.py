@@ -48,7 +48,11 @@ _ERROR_MEMBER = re.compile(r"^ {4}(\w+)\?: ", re.MULTILINE)
 
 def main() -> None:
     """Read both packages and write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.gocardless.trim",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("nodejs", type=Path, help="the unpacked npm package")
     parser.add_argument("events", type=Path, help="the unpacked Python package")
     options = parser.parse_args()

@@ -11,7 +11,8 @@ from aws_cdk import aws_sqs as sqs
 
 from monthclose.names import USAGE_PREFIX, Env
 from stacks.functions.factory import role_of
-from stacks.functions.table import FUNCTIONS, Access, Function, UsageAccess
+from stacks.functions.spec import Access, Function, UsageAccess
+from stacks.functions.table import FUNCTIONS
 from stacks.nag import acknowledge_resource
 from stacks.state_stack import StateStack
 

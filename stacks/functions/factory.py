@@ -11,13 +11,14 @@ from constructs import Construct
 
 from monthclose.names import metrics_namespace
 from stacks.config import Config
-from stacks.functions.table import FUNCTIONS, Function, Spec
+from stacks.functions.bundling import CACHES, CompiledCode, made_here
+from stacks.functions.spec import Function, Spec
+from stacks.functions.table import FUNCTIONS
 from stacks.functions.versions import version_options
 from stacks.nag import acknowledge
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 _LAMBDAS = Path(__file__).parents[2] / "lambdas"
-_CACHES = ["__pycache__/", "*.pyc", ".*_cache/", "*.egg-info/"]
 
 
 class Functions:
@@ -46,7 +47,9 @@ class Functions:
         if config.name:
             self._environment["POWERTOOLS_METRICS_NAMESPACE"] = metrics_namespace(config.name)
         # The same folder for all, so CDK uploads it once.
-        self._code = lambda_.Code.from_asset(str(_LAMBDAS), exclude=_CACHES, ignore_mode=IgnoreMode.GIT)
+        self._code = lambda_.Code.from_asset(
+            str(_LAMBDAS), exclude=[*CACHES], ignore_mode=IgnoreMode.GIT, bundling=made_here(CompiledCode(_LAMBDAS))
+        )
 
     def make(
         self,

@@ -8,7 +8,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.config import Config
-from stacks.functions.table import Function, Machine, called_by
+from stacks.functions.spec import Function, Machine
+from stacks.functions.table import called_by
 from stacks.functions.versions import published
 from stacks.machines.state_machine import (
     allow_calls,

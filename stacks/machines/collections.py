@@ -7,7 +7,7 @@ from aws_cdk import aws_sqs as sqs
 
 from monthclose.names import COLLECT_DUE
 from stacks.config import Config
-from stacks.functions.table import Machine
+from stacks.functions.spec import Machine
 from stacks.machines.state_machine import MapMachine, started
 
 

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from monthclose.names import EVENT_USAGE_IMPORTED, PARTS_PREFIX, USAGE_PREFIX
 from stacks.config import Config
-from stacks.functions.table import Function, Machine
+from stacks.functions.spec import Function, Machine
 from stacks.machines.state_machine import MapMachine, started
 
 

@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from monthclose.domain.period import billing_day_text
 from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_CLOSE_WAITING
 from stacks.config import Config
-from stacks.functions.table import Machine
+from stacks.functions.spec import Machine
 from stacks.machines.monthly import monthly
 from stacks.machines.state_machine import MapMachine, started
 

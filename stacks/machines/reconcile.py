@@ -13,7 +13,8 @@ from constructs import Construct
 from monthclose.names import EVENT_FINDINGS, event_source
 from stacks.config import Config
 from stacks.functions.access import grant_secret, grant_send
-from stacks.functions.table import Function, Machine, called_by
+from stacks.functions.spec import Function, Machine
+from stacks.functions.table import called_by
 from stacks.functions.versions import published
 from stacks.machines.import_usage import UsageImport
 from stacks.machines.month_close import MonthClose

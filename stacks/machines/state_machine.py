@@ -19,7 +19,8 @@ from constructs import Construct
 from monthclose.names import event_source
 from stacks.config import Config
 from stacks.functions.factory import role_of
-from stacks.functions.table import Function, Machine, called_by
+from stacks.functions.spec import Function, Machine
+from stacks.functions.table import called_by
 from stacks.functions.versions import acknowledge_versions, invocable, published
 from stacks.nag import acknowledge, acknowledge_resource
 from stacks.state.documents import MAP_RUNS, SNAPSHOTS

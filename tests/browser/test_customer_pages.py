@@ -118,7 +118,7 @@ def test_from_a_customer_to_their_invoice_and_back(visitor: Visitor) -> None:
     visitor.page.get_by_role("link", name="INV-00000001").first.click()
     said = visitor.text()
     assert "INV-00000001 ✓ Paid" in said
-    assert "Droplet 1 1234.5 1,234.50 VAT 19% of 1,234.50 234.56 Total 1,469.06 USD" in said
+    assert "Droplet 1 1,234.5 1,234.50 VAT 19% of 1,234.50 234.56 Total 1,469.06 USD" in said
     assert "Corrected by CN-00000001 for 100.00 USD: an outage" in said
     visitor.page.get_by_role("link", name="CN-00000001").click()
     assert "Credit note for acme Ltd for 2026-10" in visitor.text()

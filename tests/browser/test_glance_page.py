@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
 
+from monthclose.domain.closes.close import Stop
 from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.provider_health import Health
 from tests.browser import scenes
@@ -113,6 +115,20 @@ def test_a_provider_that_is_down_and_a_paused_close_say_so(visitor: Visitor, wor
     assert "❙❙ Paused" in said
     assert "Charging is paused by bob on 2026-11-01 00:01 UTC: wrong <b>fee</b>?." in said
     assert "stripe ! Down, asked again in 30 s" in said
+
+
+@pytest.mark.parametrize(("continued", "said"), [(0, "Stopped 2026"), (1, "An earlier run was stopped 2026")])
+@pytest.mark.usefixtures("half_charged")
+def test_a_close_that_was_stopped_says_whether_it_still_is(
+    visitor: Visitor, world: World, continued: int, said: str
+) -> None:
+    close = world.closes.get(OCTOBER)
+    assert close
+    stopped_at = close.run_started_at - timedelta(seconds=continued)
+    world.closes.put(replace(close, stops=(Stop(stopped_at, "wrong fee", "bob"),)))
+    visitor.open(PAGE)
+    [note] = [text for text in visitor.page.locator(".note").all_inner_texts() if "wrong fee" in text]
+    assert said in note
 
 
 def test_while_customers_are_counted_it_says_so(visitor: Visitor, world: World, machine: FakeMachine) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from monthclose import bootstrap
+from monthclose import bootstrap, providers
 from monthclose.bootstrap import Runtime
 from stacks.config import Config
 from tests.contract import test_gateways
@@ -87,7 +87,7 @@ def test_the_guides_settings_deploy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gocardless", "wallet"])
-def test_the_guides_entry_in_bootstrap_makes_the_gateway(
+def test_the_guides_entry_in_providers_makes_the_gateway(
     name: str, aws: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = PROVIDERS[name]
@@ -95,8 +95,8 @@ def test_the_guides_entry_in_bootstrap_makes_the_gateway(
     boto3.client("secretsmanager", region_name=REGION).create_secret(Name=entry["secret_name"], SecretString=secret)
     provider = replace(STRIPE, name=name, secret_name=entry["secret_name"], api_base=entry["api_base"])
     aws.settings = replace(SETTINGS, providers={name: provider})
-    after = added_to(bootstrap, "lambdas/monthclose/bootstrap.py")
-    monkeypatch.setattr(bootstrap, "_GATEWAYS", after["_GATEWAYS"])
+    after = added_to(providers, "lambdas/monthclose/providers.py")
+    monkeypatch.setattr(bootstrap, "GATEWAYS", after["GATEWAYS"])
     assert aws.gateway(name).provider == name
 
 

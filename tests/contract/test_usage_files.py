@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import Mock
 
 import duckdb
 import pytest
@@ -119,6 +120,17 @@ def test_one_customer_s_events_are_found_without_fetching_those_of_the_others(
     assert documents.read < written.size / 2
     assert list(files.of_customer(written, "customer-01345x")) == []
     assert list(files.of_customer(written, "aaa")) == []
+
+
+def test_customers_are_read_one_after_the_other_without_opening_a_database_for_each(
+    files: ParquetUsage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = files.write(KEY, many(20, 2))
+    connect = Mock(wraps=duckdb.connect)
+    monkeypatch.setattr(duckdb, "connect", connect)
+    found = [list(files.of_customer(written, f"customer-{number:05}")) for number in range(20)]
+    assert [event for events in found for event in events] == list(many(20, 2))
+    assert connect.call_count == 1
 
 
 def test_a_customer_whose_events_fill_several_groups_is_found_whole(files: ParquetUsage) -> None:

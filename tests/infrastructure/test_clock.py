@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cli.passing.passage import MACHINES
 from cli.passing.schedules import Daily, Often, Schedule, read_schedule
 from monthclose.bootstrap import system_clock, utc_now
 from monthclose.domain.errors import UserMistakeError
@@ -25,6 +26,13 @@ def test_the_clock_can_be_moved_past_every_schedule_of_the_stacks(synthesized: S
     assert Daily(5, 0) in found, "the archive of old usage"
     assert Often(15) in found, "the reconciler"
     assert len(found) == 5, "and the deadline's watch"
+
+
+def test_whatever_a_schedule_starts_has_a_name_for_people(synthesized: Synthesized) -> None:
+    rules = synthesized.of_type("AWS::Events::Rule").values()
+    started = [json.dumps(rule["Targets"]) for rule in rules if "ScheduleExpression" in rule]
+    unnamed = [targets for targets in started if not any(part in targets for part in MACHINES)]
+    assert len(unnamed) == 1, "the close alone, which is known by its ARN"
 
 
 def test_no_template_knows_of_a_clock_that_can_be_ahead(synthesized: Synthesized) -> None:

@@ -1,7 +1,10 @@
 """Settings are checked before anything is built, and the message says which one is wrong."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +36,16 @@ def test_the_repositorys_settings_are_valid() -> None:
     assert [provider.name for provider in config.providers] == ["gocardless", "stripe"]
     assert config.mail_identity == "example.com"
     assert config.alarm_email is None
+
+
+def test_the_app_says_what_is_wrong_with_a_setting_in_one_line() -> None:
+    context = {CONTEXT_KEY: {**VALUES, "usage_months": 1}}
+    env = {**os.environ, "CDK_CONTEXT_JSON": json.dumps(context)}
+    app = subprocess.run([sys.executable, "app.py"], env=env, capture_output=True, text=True, check=False)
+    assert app.returncode == 1
+    assert app.stderr.splitlines() == [
+        "the settings (cdk.json) cannot be used: usage_months: 1 is out of bounds (2 or more)"
+    ]
 
 
 def test_an_override_changes_one_value_and_leaves_the_others() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stacks.config import CONTEXT_KEY, Config
+from stacks.functions.bundling import CompiledCode
 from stacks.functions.layer import AWS_SERVICES, DOCUMENTS, LayerBuildError, UvBundling, platform_of
 from tests.infrastructure.synthesis import CONTEXT
 from tests.unit.documents.samples import sample
@@ -47,35 +48,104 @@ def test_the_layer_includes_every_service_that_the_functions_call() -> None:
     assert called <= AWS_SERVICES, "add them to AWS_SERVICES in stacks/functions/layer.py"
 
 
+_CALLS = {
+    "dynamodb": ("list_tables", {}),
+    "events": ("list_event_buses", {}),
+    "lambda": ("list_functions", {}),
+    "s3": ("list_objects_v2", {"Bucket": "invoices"}),
+    "secretsmanager": ("list_secrets", {}),
+    "sesv2": ("get_account", {}),
+    "sqs": ("list_queues", {}),
+    "stepfunctions": ("list_state_machines", {}),
+    "sts": ("get_caller_identity", {}),
+    "xray": ("get_sampling_rules", {}),
+}
+_WHAT_CLIENTS_SEND = f"""if True:
+    import botocore.session
+
+    class Sent(Exception):
+        pass
+
+    def say(request, **more):
+        raise Sent(request.method, request.url, request.body)
+
+    for service, (call, arguments) in {_CALLS}.items():
+        for region in ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"):
+            client = botocore.session.Session().create_client(service, region_name=region)
+            client.meta.events.register("before-send", say)
+            try:
+                getattr(client, call)(**arguments)
+            except Sent as sent:
+                print(service, region, *sent.args, len(client.meta.method_to_api_mapping))
+"""
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The functions' layer, for this machine."""
+    folder = tmp_path_factory.mktemp("layer")
+    assert UvBundling(("--python", sys.executable)).try_bundle(str(folder))
+    return folder
+
+
 @pytest.mark.long
-def test_every_handler_starts_with_nothing_but_the_layer_and_tracing_on(tmp_path: Path) -> None:
-    """As on AWS: no site-packages, and a tracer that is not disabled (on the local AWS it is)."""
-    assert UvBundling(("--python", sys.executable)).try_bundle(str(tmp_path))
-    handlers = [
-        f"monthclose.handlers.{path.stem}" for path in sorted((_LAMBDAS / "monthclose/handlers").glob("[a-z]*.py"))
-    ]
-    program = f"import sys; sys.path[:0] = {[str(tmp_path / 'python'), str(_LAMBDAS)]}\n"
-    program += "\n".join(f"import {handler}" for handler in handlers)
+def test_the_layers_clients_send_what_the_sdks_own_do(layer: Path) -> None:
+    """Its descriptions of AWS's services are shorter."""
+    assert _CALLS.keys() == AWS_SERVICES
+    said = []
+    keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+    for path in (["-S"], []):
+        environment = {"HOME": str(layer), **keys, **({"PYTHONPATH": str(layer / "python")} if path else {})}
+        command = [sys.executable, *path, "-c", _WHAT_CLIENTS_SEND]
+        said.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert said[0] == said[1]
+    assert said[0].count("\n") == 4 * len(AWS_SERVICES)
+
+
+@pytest.mark.long
+def test_every_handler_starts_with_nothing_but_the_code_and_the_layer_and_compiles_nothing(
+    layer: Path, tmp_path: Path
+) -> None:
+    """As on AWS: no site-packages, a tracer that is not disabled (on the local AWS it is), folders read only."""
+    code = tmp_path / "code"
+    assert CompiledCode(_LAMBDAS).try_bundle(str(code))
+    for module in (*layer.rglob("*.py"), *code.rglob("*.py")):
+        os.utime(module, (0, 0))  # an archive gives them a time of its own
+    handlers = [f"monthclose.handlers.{path.stem}" for path in sorted((code / "monthclose/handlers").glob("[a-z]*.py"))]
+    program = f"""if True:
+        import sys
+        from importlib.machinery import SourceFileLoader
+
+        compiled, compile_it = [], SourceFileLoader.source_to_code
+        SourceFileLoader.source_to_code = lambda self, data, path, **more: (
+            compiled.append(path) or compile_it(self, data, path, **more)
+        )
+        sys.path[:0] = {[str(layer / "python"), str(code)]}
+        for handler in {handlers}:
+            __import__(handler)
+        print(*(path for path in compiled if path.startswith({(str(layer), str(code))})))
+    """
     environment = {
         "AWS_LAMBDA_FUNCTION_NAME": "any",
         "AWS_REGION": "eu-west-1",
-        "LAMBDA_TASK_ROOT": str(_LAMBDAS),
+        "LAMBDA_TASK_ROOT": str(code),
         "HOME": str(tmp_path),
     }
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-S", "-B", "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [], "compiled at every cold start"
     assert len(handlers) > 8
 
 
 @pytest.mark.long
-def test_a_pdf_is_made_with_nothing_but_the_two_layers(tmp_path: Path) -> None:
+def test_a_pdf_is_made_with_nothing_but_the_two_layers(layer: Path, tmp_path: Path) -> None:
     """As on AWS: the template and the fonts are found, and factur-x has the schema that it checks by."""
-    layers = [tmp_path / "functions", tmp_path / "documents"]
-    assert UvBundling(("--python", sys.executable)).try_bundle(str(layers[0]))
+    code, layers = tmp_path / "code", [layer, tmp_path / "documents"]
+    assert CompiledCode(_LAMBDAS).try_bundle(str(code))
     assert UvBundling(("--python", sys.executable), requirements=DOCUMENTS).try_bundle(str(layers[1]))
-    program = f"import sys; sys.path[:0] = {[*(str(layer / 'python') for layer in layers), str(_LAMBDAS)]}\n"
+    program = f"import sys; sys.path[:0] = {[*(str(layer / 'python') for layer in layers), str(code)]}\n"
     program += (
         "from monthclose.adapters.documents.e_invoice import FacturX\n"
         "from monthclose.adapters.documents.typst import TypstRenderer\n"
@@ -87,7 +157,7 @@ def test_a_pdf_is_made_with_nothing_but_the_two_layers(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-S", "-c", program]
     done = subprocess.run(command, input=sample(notes=("\U0001f600",)).canonical(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
-    size = sum(path.stat().st_size for layer in layers for path in layer.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for folder in (code, *layers) for path in folder.rglob("*") if path.is_file())
     assert size < 250 * 2**20, "AWS Lambda's quota for a function's code and layers, unzipped"
 
 

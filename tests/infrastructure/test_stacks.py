@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from monthclose.names import WAIT_METRIC, Env, Stack, output_name
-from stacks.functions.table import FUNCTIONS, Function, Machine, called_by
+from stacks.functions.spec import Function, Machine
+from stacks.functions.table import FUNCTIONS, called_by
 from tests.infrastructure.synthesis import TELL_CUSTOMERS, Synthesized, synthesize
 
 _KEPT_OPEN = {

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from monthclose.names import FINDINGS_METRIC, Stack
-from stacks.functions.table import FUNCTIONS, Function, Machine, called_by
+from stacks.functions.spec import Function, Machine
+from stacks.functions.table import FUNCTIONS, called_by
 from stacks.machines.collections import Collections
 from stacks.machines.month_close import MonthClose
 from stacks.machines.state_machine import substitution

@@ -7,7 +7,7 @@ import aws_lambda_powertools.utilities.idempotency.exceptions as idempotency
 import pytest
 
 import monthclose.errors
-from stacks.functions.table import Function
+from stacks.functions.spec import Function
 from stacks.machines.state_machine import substitution
 
 type Machine = dict[str, Any]

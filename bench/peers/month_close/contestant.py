@@ -16,11 +16,11 @@ from bench.peers.contestant import PERIOD, Booked, Part, Surroundings
 from bench.peers.meter import family
 from cli.deployment import bring_up
 from monthclose.adapters.aws.clients import client
-from monthclose.bootstrap import stripe_events
 from monthclose.domain.accounts.ledger import Account
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.period import Period
 from monthclose.names import Env
+from monthclose.providers import stripe_events
 from sandbox.aws.local_aws import LocalAws
 from tests.chaos.mischief import Step, double_a_message
 from tests.integration.system import System, until

@@ -16,6 +16,7 @@ from monthclose.domain.billing_window import period_at
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.series import Series
+from monthclose.domain.money import in_figures
 from monthclose.domain.period import Period
 from monthclose.domain.text import check_key
 from monthclose.domain.words import count
@@ -110,6 +111,10 @@ def _tax_rows(tax: dict[str, Any], currency: str, *, within: bool) -> list[tuple
     return [row, (f"    {tax['note']}", "", "")] if tax.get("note") else [row]
 
 
+def _measured(quantity: str, unit: str) -> str:
+    return f"{in_figures(quantity)} {unit}".strip()
+
+
 def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     period = line.get("period", "")
     if period in line["description"]:
@@ -117,7 +122,7 @@ def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     parts = (line["description"], line.get("resource", ""), period)
     name = " ".join(part for part in parts if part)
     whose = f"{line['customer_id']}: " if line.get("customer_id") else ""
-    rows = [(f"  {whose}{name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
+    rows = [(f"  {whose}{name}", _measured(line["quantity"], line["unit"]), amount(line["amount_minor"], currency))]
     rows += [(f"    {text}", "", "") for text in line["in_words"]]
     if line.get("tax_class"):
         rows.append((f"    tax class {line['tax_class']}", "", ""))
@@ -126,14 +131,14 @@ def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     events = line["events"]
     if events["count"]:
         rows.append(
-            (f"    {count(events['count'], 'event')} in total", f"{events['quantity']} {line['unit']}".strip(), "")
+            (f"    {count(events['count'], 'event')} in total", _measured(events["quantity"], line["unit"]), "")
         )
     for event in events["first"]:
         said = "".join(f"  {text}" for text in (event["resource"], event["attributes"]) if text)
         rows.append(
             (
                 f"      {_time(event['time'])}  {event['event_id']}{said}",
-                f"{event['quantity']} {line['unit']}".strip(),
+                _measured(event["quantity"], line["unit"]),
                 "",
             )
         )

@@ -1,7 +1,6 @@
 """`monthclose invoice`: one invoice or credit note, as a person, a program or a tax office reads it."""
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import DocumentLine
 from monthclose.domain.invoices.invoice import Invoice
-from monthclose.domain.money import EXACT
+from monthclose.domain.money import in_figures
 from monthclose.use_cases.invoices.issued_documents import Issued
 
 _MOST_ACTS = 100
@@ -159,8 +158,8 @@ def _subtotal(customer_id: str, lines: Sequence[DocumentLine], document: Invoice
 
 
 def _rows(line: DocumentLine, document: InvoiceDocument) -> list[tuple[str, str, str, str]]:
-    price = "" if line.unit_price is None else _figure(line.unit_price)
-    quantity = f"{_figure(line.quantity)} {line.unit}".strip()
+    price = "" if line.unit_price is None else in_figures(line.unit_price)
+    quantity = f"{in_figures(line.quantity)} {line.unit}".strip()
     first = (f"  {line.description or line.sku}", quantity, price, amount(line.amount_minor, document.currency))
     taxes = ", ".join(tax.rate.in_words for tax in document.own_taxes(line.tax_class))
     period = "" if line.period in line.description else line.period  # as in "support, in advance for 2026-11"
@@ -171,7 +170,9 @@ def _rows(line: DocumentLine, document: InvoiceDocument) -> list[tuple[str, str,
 def _sums(issued: Issued, document: InvoiceDocument) -> list[tuple[str, str]]:
     entries = [(deduction.description, deduction.amount_minor) for deduction in document.discounts]
     within = ", in the prices" if document.prices_include_tax else ""
-    entries += [(f"{tax.rate.name} {_figure(tax.rate.percent)} %{within}", tax.amount.minor) for tax in document.taxes]
+    entries += [
+        (f"{tax.rate.name} {in_figures(tax.rate.percent)} %{within}", tax.amount.minor) for tax in document.taxes
+    ]
     entries.append(("total", document.total_minor))
     if isinstance(issued, Invoice):
         # The credit that the document speaks of is in what the books say is credited.
@@ -180,7 +181,3 @@ def _sums(issued: Issued, document: InvoiceDocument) -> list[tuple[str, str]]:
         entries += [(name, minor) for name, minor in settled.items() if minor]
         entries.append(("open", issued.open.minor))
     return [(f"  {name}", f"{amount(minor, document.currency)} {document.currency}") for name, minor in entries]
-
-
-def _figure(number: Decimal) -> str:
-    return f"{number.normalize(EXACT):f}"

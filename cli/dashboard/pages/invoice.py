@@ -21,7 +21,7 @@ from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import DocumentLine
 from monthclose.domain.invoices.invoice import Invoice
-from monthclose.domain.money import EXACT, Money
+from monthclose.domain.money import Money, in_figures
 from monthclose.domain.month import CustomerMonth
 from monthclose.use_cases.invoices.explain_invoice import explain
 from monthclose.use_cases.invoices.issued_documents import Issued
@@ -150,13 +150,13 @@ def _slice(document: InvoiceDocument, page: int) -> Sequence[DocumentLine]:
 
 
 def _line(line: DocumentLine, document: InvoiceDocument) -> LineRow:
-    price = "" if line.unit_price is None else f"{line.unit_price.normalize(EXACT):f}"
+    price = "" if line.unit_price is None else in_figures(line.unit_price)
     taxes = ", ".join(tax.rate.in_words for tax in document.own_taxes(line.tax_class))
     more = [text for text in (line.resource, line.period, taxes, *line.explanation) if text]
     return LineRow(
         line.description or line.sku,
         more,
-        f"{line.quantity.normalize(EXACT):f} {line.unit}".strip(),
+        f"{in_figures(line.quantity)} {line.unit}".strip(),
         price,
         Money(line.amount_minor, document.currency).figures,
     )
@@ -170,23 +170,21 @@ def _explained(dashboard: Dashboard, issued: Issued, page: int) -> list[LineRow]
     return [_explained_line(line, found["currency"]) for line in found["lines"]]
 
 
+def _event_cells(event: dict[str, Any]) -> list[str]:
+    time = event["time"][:19].replace("T", " ")
+    return [time, event["event_id"], event["resource"], in_figures(event["quantity"])]
+
+
 def _explained_line(line: dict[str, Any], currency: str) -> LineRow:
     events = line["events"]
-    named = [
-        " ".join(
-            filter(
-                None, (event["time"][:19].replace("T", " "), event["event_id"], event["resource"], event["quantity"])
-            )
-        )
-        for event in events["first"]
-    ]
+    named = [" ".join(filter(None, _event_cells(event))) for event in events["first"]]
     left_out = events["count"] - len(named)
     tax_class = f"tax class {line['tax_class']}" if line.get("tax_class") else ""
     return LineRow(
         line["description"] or line["sku"],
         [text for text in (line.get("resource", ""), line.get("period", ""), tax_class, *line["in_words"]) if text],
-        f"{line['quantity']} {line['unit']}".strip(),
-        line["unit_price"] or "",
+        f"{in_figures(line['quantity'])} {line['unit']}".strip(),
+        in_figures(line["unit_price"]) if line["unit_price"] else "",
         Money(line["amount_minor"], currency).figures,
         [*named, *([f"and {left_out:,} more"] if left_out else [])],
     )

@@ -50,6 +50,11 @@ _TYPED = re.compile(r"[+-]?[0-9]{1,30}(\.(?P<decimals>[0-9]{1,30}))?")
 EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Clamped])
 
 
+def in_figures(number: Decimal | str) -> str:
+    """Write a quantity or a price for people: thousands apart, exact, without zeros at its end."""
+    return f"{Decimal(number).normalize(EXACT):,f}"
+
+
 def exponent(currency: str) -> int:
     """Number of decimals of the currency's minor unit, by ISO 4217.
 

@@ -353,6 +353,19 @@ def test_the_oldest_month_is_next_but_none_while_a_close_is_running(world: World
     assert planner.next_due() is None
 
 
+def test_a_month_from_before_the_first_close_is_archived_by_name_and_known_from_then_on(world: World) -> None:
+    long_ago = Period(2023, 4)
+    planner = world.use_cases.archive_planner
+    archive(world)
+    assert long_ago not in list(planner.old_months())
+    archive(world, "archive-2", only=long_ago)
+    archive(world, "archive-3", only=long_ago)
+    assert list(planner.old_months())[:2] == [long_ago, AUGUST]
+    assert list(planner.due()) == []
+    world.use_cases.archive_store.note_return(long_ago)
+    assert list(planner.due()) == [long_ago], "usage has come back to it"
+
+
 def test_nothing_is_archived_before_all_usage_is_in_packs(world: World) -> None:
     world.usage_items.kept = [event("customer-01", 7), event("customer-01", 7, AUGUST)]
     planner = world.use_cases.archive_planner

@@ -107,6 +107,8 @@ def test_unfinished_customers_are_named_and_are_not_an_error(monthclose: Command
     assert "the books tie" in said
     assert "unfinished: 2 customers" in said
     assert "acme: parked, payment_unsettled" in said
+    assert "parked 2 payment unsettled" in " ".join(said.split())
+    assert "0 parked" not in said, "they are invoiced, and parked"
     assert monthclose("status", "2026-10").stdout.startswith("2026-10 unfinished")
     assert "broke" in monthclose("report", "2026-10", "--findings").stdout
 

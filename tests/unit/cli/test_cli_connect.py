@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cli.connect import NoSystemError, choose_aws
 from cli.main import app
+from sandbox.aws.local_aws import LocalAws
 
 AWS_NAMES = (
     "AWS_ENDPOINT_URL",
@@ -106,6 +108,16 @@ def test_without_credentials_two_lines_say_what_to_do(monkeypatch: pytest.Monkey
 
 def test_without_a_region_two_lines_say_what_to_do() -> None:
     assert "no AWS region is chosen" in run("closes").stderr
+
+
+def test_whoever_chooses_aws_while_a_local_one_is_up_is_told_what_chose_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LocalAws, "running", lambda _: SimpleNamespace(endpoint_url="http://127.0.0.1:4599"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+
+    said = run("closes").stderr
+
+    assert "no local AWS is up" not in said
+    assert "if you mean the local AWS at http://127.0.0.1:4599, unset AWS_ACCESS_KEY_ID, which chooses AWS" in said
 
 
 def test_an_endpoint_where_nothing_answers_is_reported() -> None:

@@ -172,14 +172,14 @@ def test_new_prices_are_said_with_who_used_the_sku_last_month(monthclose: Comman
     for name in ("acme", "broke"):
         monthclose.world.use(monthclose.world.add_customer(name), "5")
     path = tmp_path / "prices.csv"
-    path.write_text("sku,currency,unit_price\ndroplet,USD,1\ngpu,USD,2\n")
-    assert "2 prices (2 new): no month has been closed yet" in monthclose("import", "prices", path).stdout
+    path.write_text("sku,currency,unit_price\ndroplet,USD,1\ngpu,USD,2\ngpu,EUR,2\ndroplet,EUR,1\n")
+    assert "4 prices (4 new): no month has been closed yet" in monthclose("import", "prices", path).stdout
     monthclose.world.close()
-    path.write_text("sku,currency,unit_price\ndroplet,USD,1.50\ngpu,USD,3\n")
+    path.write_text("sku,currency,unit_price\ndroplet,USD,1.50\ngpu,USD,3\ngpu,EUR,3\ndroplet,EUR,2\n")
 
     said = lines_of(monthclose("import", "prices", path).stdout)
 
-    assert "2 prices (2 changed)" in said
+    assert "4 prices (4 changed)" in said
     assert "price of SKU 'droplet' in USD, changed (unit_price 1 to 1.5): 2 of 2 customers used it in 2026-10" in said
     assert "and 1 SKU that nobody was billed for in 2026-10" in said
 

@@ -16,6 +16,7 @@ from monthclose.domain.pricing.book.price import ALWAYS
 from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.pricing.models import PerUnit
 from monthclose.domain.usage import UsageChange, UsageMonth
+from monthclose.use_cases.imports.import_usage import UsageImporter
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, SETTINGS, World
 
@@ -113,10 +114,24 @@ def test_importing_the_same_file_again_compressed_or_not_adds_nothing(monthclose
     packed = usage_file.with_name("usage.csv.gz")
     packed.write_bytes(gzip.compress(usage_file.read_bytes()))
 
-    for path in (usage_file, packed, usage_file):
-        monthclose("import", "usage", path, *MAPS, exit_code=2)
+    said = [monthclose("import", "usage", path, *MAPS, exit_code=2).output for path in (usage_file, packed, usage_file)]
 
+    assert "1 new, 0 changed, 0 already stored" in said[0]
+    assert all("0 new, 0 changed, 1 already stored" in again for again in said[1:])
     assert len(list(monthclose.world.usage.events("acme", OCTOBER))) == 1
+
+
+def test_whoever_interrupts_an_import_is_told_that_it_can_be_repeated(
+    monthclose: Command, usage_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(UsageImporter, "load", interrupt)
+    said = monthclose("import", "usage", usage_file, *MAPS, exit_code=130).stderr
+    assert "what was imported stays; import the file again to add the rest" in said
+    said = monthclose("import", "usage", usage_file, *MAPS, "--check", exit_code=130).stderr
+    assert "stays" not in said
 
 
 @pytest.mark.parametrize(
@@ -305,12 +320,12 @@ def test_late_rows_are_counted_whether_they_are_new_corrected_or_already_there(
 ) -> None:
     monthclose.world.open()
     usage_file.write_text(rows_of(31, 0))
-    late = "the close of 2026-10 had begun before {} of this file arrived"
+    late = "{} too late for the close of 2026-10"
 
     first = monthclose("import", "usage", usage_file)
     assert "usage: 31 rows imported" in first.stdout
     assert late.format("31 rows") in first.stderr
-    assert "of this file arrived" not in monthclose("import", "usage", usage_file).stderr
+    assert "too late" not in monthclose("import", "usage", usage_file).stderr
 
     usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,"))
     corrected = monthclose("import", "usage", usage_file)
@@ -412,4 +427,4 @@ def test_late_usage_of_parked_customers_is_said_to_be_billed_with_its_own_month(
     monthclose.world.open()
     usage_file.write_text(rows_of(1, 0))
     said = " ".join(monthclose("import", "usage", usage_file).stderr.split())
-    assert "(those of parked customers on the invoice of 2026-10, when it is closed again)" in said
+    assert "(for parked customers on the invoice of 2026-10, when it is closed again)" in said

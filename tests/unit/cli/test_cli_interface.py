@@ -16,9 +16,9 @@ from cli.grammar import PANELS
 from cli.importing import Reading
 from cli.interface.running import WORK, load
 from cli.main import app
-from monthclose.bootstrap import ADAPTERS
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.accounts.grant import GrantKind
+from monthclose.providers import ADAPTERS
 from monthclose.use_cases.imports.import_usage import HORIZON
 from tests.unit.cli.driving import Command
 
@@ -110,6 +110,13 @@ def test_the_help_is_written_in_plain_english(name: str) -> None:
     said = CliRunner().invoke(app, [*name.split(), "--help"]).stdout
     assert "Usage: " in said
     assert not _UNNATURAL.search(" ".join(said.split()))
+    assert not re.search(r"\[\[|…\]\.\.\.", said), "what is optional has one pair of brackets"
+
+
+@pytest.mark.parametrize("typed", ["--reason --no-mail", "--reason --help", "--amount 5 --reason --no-mail"])
+def test_an_option_is_not_taken_for_another_one_s_value(monthclose: Command, typed: str) -> None:
+    said = monthclose("invoice", "credit", "INV-00000001", *typed.split(), exit_code=2).output
+    assert "Option '--reason' requires an argument" in said
 
 
 def test_the_interface_repeats_what_the_use_cases_define() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -116,3 +117,18 @@ def test_the_shell_completes_commands_and_values(typed: str, position: str, expe
         check=True,
     )
     assert set(done.stdout.split()) == expected
+
+
+_INTERRUPTED_AT_ITS_END = """
+import atexit, os, signal, sys
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.argv = ["monthclose", "--version"]
+from cli.start import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_ends_shows_no_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", _INTERRUPTED_AT_ITS_END], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == ""

@@ -44,13 +44,21 @@ def test_one_month_is_archived_and_told_in_json(monthclose: Command) -> None:
     assert said["place"] == {"bucket": "documents", "key": "usage-archive/"}
 
 
+def test_a_month_from_before_the_first_close_is_archived_by_name_and_then_listed(monthclose: Command) -> None:
+    said = monthclose("usage", "archive", "2024-05", "--check").stdout
+    assert "no usage of 2024-05 is archived; to archive it: monthclose usage archive 2024-05" in said
+    assert "2024-05" in monthclose("usage", "archive", "2024-05").stdout
+    assert "2024-05" in monthclose("usage", "archive", "--check").stdout
+
+
 def test_a_month_that_is_too_young_is_refused(monthclose: Command) -> None:
     assert "too young" in monthclose("usage", "archive", "2026-01", exit_code=2).stderr
 
 
 def test_whoever_finds_another_run_at_work_is_told(monthclose: Command) -> None:
     monthclose.machine.end = Execution("SUCCEEDED", {"chosen": {"period": "", "run": ""}})
-    assert "another run is archiving" in monthclose("usage", "archive", "2025-09", exit_code=1).stderr
+    said = monthclose("usage", "archive", "2025-09", exit_code=1).stderr
+    assert "another run is archiving usage, and only one can at a time" in said
 
 
 def test_an_invoice_is_explained_from_the_archive(monthclose: Command, world: World) -> None:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -75,8 +76,16 @@ def test_the_acts_come_in_their_order_and_each_further_month_begins_with_its_usa
         "2026-12-31 23:55",
         "2027-01-31 23:55",
     ]
-    assert any("have expired" in act.text for act in listed)
+    assert any("have expired" in act.text or "has expired" in act.text for act in listed)
     assert [act for act in acts(players, 2) if act.time.year == 2027 and "usage" in act.text] == []
+
+
+def test_one_of_a_kind_is_told_in_the_singular(players: Cast) -> None:
+    alone = replace(players, declined=players.declined[:1], leaving=players.leaving[:1], expiring=players.expiring[:2])
+    told = [act.text for act in acts(alone, 3)]
+    assert "1 customer whose card was declined adds another card" in told
+    assert "2 customers whose cards have expired add another card" in told
+    assert any(text.endswith("1 has left") for text in told)
 
 
 def test_the_usage_of_who_has_left_is_left_out_and_all_other_usage_is_kept(month: Path, tmp_path: Path) -> None:

@@ -285,6 +285,17 @@ def test_a_close_that_waits_for_something_says_so(passage: Passage, stacks: Fake
     assert lines(passage.steps(at("2026-12-01T00:00"))) == ["01 Dec close of 2026-11: waiting for approval"]
 
 
+def test_an_archived_month_is_told_and_a_day_on_which_none_is_due_is_not(passage: Passage, stacks: FakeStacks) -> None:
+    asked = {"period": "", "chosen": {"period": "", "run": ""}}
+    stacks.answers["EveryDay"] = asked
+    assert [(step.what, step.lines) for step in passage.steps(at("2026-11-30T10:00"))] == [("archive", ())]
+    archived = {"period": "2025-09", "customers": 300, "events": 8000}
+    stacks.answers["EveryDay"] = asked | {"chosen": {"period": "2025-09", "run": "1"}, "archived": archived}
+    *_, step = passage.steps(at("2026-12-01T10:00"))
+    assert step.lines == ("archived the usage of 2025-09: 8,000 events of 300 customers",)
+    assert step.facts == archived
+
+
 def test_a_start_that_fails_is_told_with_its_cause_and_time_passes_on(
     passage: Passage, stacks: FakeStacks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,7 @@ def test_the_command_says_how_many_rows_are_new_changed_and_stored_already(
 
     assert "usage: 3 rows would be imported, 1 rejected" in told.stdout
     said = " ".join((told.stdout + told.stderr).split())
-    assert "1 row new, 1 changed, 1 as stored already" in said
+    assert "1 new, 1 changed, 1 already stored" in said
     assert "nothing was imported: this was a check" in said
     assert list(drop.events()) == before
 

@@ -169,6 +169,13 @@ def test_customers_notices_holds_and_parked_reasons_are_counted() -> None:
     assert "2 parked for somebody to resolve" in text
 
 
+def test_customers_who_are_invoiced_and_parked_are_not_counted_as_none_parked() -> None:
+    customers = {"snapshot": 10, "invoiced": 9, "nothing_to_bill": 1, "parked": 0}
+    text = text_of(a_page(customers=customers, parked={"payment_unsettled": 4}))
+    assert "Invoiced 9 Nothing to bill 1 In the snapshot 10" in text
+    assert "Parked, by reason Payment unsettled 4" in text
+
+
 def test_warnings_are_shown() -> None:
     assert "Warnings 3 customers have no adapter" in text_of(a_page(warnings=["3 customers have no adapter"]))
 

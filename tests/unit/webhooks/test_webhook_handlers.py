@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 
-from monthclose import bootstrap
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.errors import (
     BrokeOffError,
@@ -20,6 +19,7 @@ from monthclose.errors import (
 )
 from monthclose.handlers import apply_webhook, queue, receive_webhook
 from monthclose.ports import Collected, Refused, WebhookReader
+from monthclose.providers import WEBHOOKS
 from monthclose.use_cases.webhooks.apply_event import EventApplier
 from sandbox.signatures import SIGN
 from tests.fakes import FakePatience, reversed_by_the_bank
@@ -46,7 +46,7 @@ class Door:
         self.asked += 1
         if not self.secrets[name]:
             raise ProviderRefusedError("the secret monthclose/stripe needs a webhook_secret")
-        return [bootstrap._WEBHOOKS[name](secret) for secret in self.secrets[name]]
+        return [WEBHOOKS[name](secret) for secret in self.secrets[name]]
 
     @property
     def queued(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,18 +66,24 @@ class ParquetUsage:
             path = Path(folder, "rows.parquet")
             with path.open("wb") as file:
                 file.writelines(self._fetched(written.key, _Range(0, written.size)))
-            yield from _events(path)
+            with _connect(path.parent) as connection:
+                yield from _events(connection, path)
 
     def of_customer(self, written: WrittenUsage, customer_id: str) -> Iterator[UsageEvent]:
         """Fetch the end of the file, which says what is where, and then the groups."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, self._database.cursor() as connection:
             path = Path(folder, "rows.parquet")
             self._fetch_end(written, path)
             with path.open("r+b") as file:
-                for group in _groups(path, customer_id):
+                for group in _groups(connection, path, customer_id):
                     file.seek(group.start)
                     file.writelines(self._fetched(written.key, group))
-            yield from _events(path, customer_id)
+            yield from _events(connection, path, customer_id)
+
+    @cached_property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        """Keep one for all customers, as opening it takes longer than reading one. It has nothing to spill."""
+        return duckdb.connect(config={**OPTIONS, "temp_directory": ""})
 
     def _fetch_end(self, written: WrittenUsage, path: Path) -> None:
         start = max(written.size - _TAIL, 0)
@@ -134,7 +141,7 @@ def _typed(name: str, kind: Kind) -> str:
     return f"CAST({name} AS {typed}) AS {name}"
 
 
-def _groups(path: Path, customer_id: str) -> list[_Range]:
+def _groups(connection: duckdb.DuckDBPyConnection, path: Path, customer_id: str) -> list[_Range]:
     """List where the row groups that may have a customer's usage are, those that follow one another together."""
     query = (
         "SELECT min(coalesce(dictionary_page_offset, data_page_offset)) AS start, "
@@ -143,19 +150,17 @@ def _groups(path: Path, customer_id: str) -> list[_Range]:
         "HAVING max(stats_min_value) FILTER (path_in_schema = 'customer_id') <= ? "
         "AND max(stats_max_value) FILTER (path_in_schema = 'customer_id') >= ? ORDER BY start"
     )
-    with _connect(path.parent) as connection:
-        found = connection.execute(query, [str(path), customer_id, customer_id]).fetchall()
+    found = connection.execute(query, [str(path), customer_id, customer_id]).fetchall()
     return [_Range(*row) for row in found]
 
 
-def _events(path: Path, customer_id: str | None = None) -> Iterator[UsageEvent]:
+def _events(connection: duckdb.DuckDBPyConnection, path: Path, customer_id: str | None = None) -> Iterator[UsageEvent]:
     columns = ", ".join(_plain(name, kind) for name, kind in COLUMNS.items() if kind is not Kind.DECIMAL)
     only = "WHERE customer_id = ?" if customer_id is not None else ""
     query = f"SELECT {columns} FROM read_parquet(?) {only}"  # noqa: S608 - columns' names are in the code
-    with _connect(path.parent) as connection:
-        result = connection.execute(query, [str(path), *([] if customer_id is None else [customer_id])])
-        while rows := result.fetchmany(_ROWS_AT_ONCE):
-            yield from map(_event, rows)
+    result = connection.execute(query, [str(path), *([] if customer_id is None else [customer_id])])
+    while rows := result.fetchmany(_ROWS_AT_ONCE):
+        yield from map(_event, rows)
 
 
 def _plain(name: str, kind: Kind) -> str:

@@ -16,7 +16,8 @@ HELP: Mapping[str, str] = {
     "too_many_lines": "price by SKU instead of by resource: an invoice has at most 15,000 lines",
     "document_too_large": "shorten descriptions, or price by SKU instead of by resource: an invoice has at most 16 MB",
     "amount_too_large": "correct the price or the quantity: an amount has at most 18 digits",
-    "payment_unsettled": "wait until the charge has an outcome; if the provider refuses the order, the detail says why",
+    "payment_unsettled": "wait until the charge has an outcome; if the provider refuses the order as it is, correct "
+    "the customer's data or the settings and close again, or book a transfer with `monthclose payments record`",
     "not_approved": "rehearse the month and approve it: their invoice was not in what was approved",
     "not_generated": "see the execution's history in Step Functions for why, and try again",
     "not_booked": "the detail says what is in the way of booking the invoice, which keeps its number",

@@ -15,9 +15,11 @@ from monthclose.domain.usage_archive import (
     month_key,
     part_key,
 )
-from monthclose.names import ARCHIVE_PARTS_PREFIX
+from monthclose.names import ARCHIVE_PARTS_PREFIX, USAGE_ARCHIVE_PREFIX
 from monthclose.ports import Documents
 from monthclose.use_cases.stored_documents import read_json
+
+_MONTHS = f"{USAGE_ARCHIVE_PREFIX}_months.json"
 
 
 @dataclass(slots=True)
@@ -112,6 +114,16 @@ class ArchiveStore:
     def put_month(self, month: ArchivedMonth) -> None:
         """Write what a month has."""
         self.documents.put(month_key(month.period), month.content())
+
+    def months(self) -> set[Period]:
+        """Read which months were ever planned."""
+        said = read_json(self.documents, _MONTHS)
+        return {Period.parse(month) for month in said["months"]} if said else set()
+
+    def add_month(self, period: Period) -> None:
+        """Note that a month is planned. One run at a time does."""
+        if period not in (known := self.months()):
+            self._put(_MONTHS, {"months": sorted(map(str, {*known, period}))})
 
     def part(self, period: Period, number: int) -> ArchivedPart:
         """Read the list of a part; an empty one if there is none."""

@@ -42,16 +42,19 @@ class ArchivePlanner:
     months: int | None
 
     def old_months(self) -> Iterator[Period]:
-        """Iterate over the months that may be archived, oldest first, from the month before the first close on.
+        """Iterate over the months that may be archived, oldest first.
 
-        Those that were archived when fewer months stayed are among them.
+        They begin with the month before the first close; of the months before that, only those that somebody has
+        archived by name. Months that were archived when fewer months stayed are among them.
         """
         newest = newest_archived(self.clock(), FEWEST_MONTHS)
+        months = self.store.months()
         closed = [close.period.calendar_month for close in self.closes.all()]
         period = min(closed).previous if closed else None
         while period and newest and period <= newest:
-            yield period
+            months.add(period)
             period = period.next
+        return iter(sorted(months))
 
     def due(self) -> Iterator[Period]:
         """Iterate over the months that are to be archived, oldest first."""
@@ -136,6 +139,7 @@ class ArchivePlanner:
             parts=before.parts if before else parts_for(self._customers()),
         )
         self.store.put_plan(plan)
+        self.store.add_month(period)
         month = before or ArchivedMonth(period, plan.parts, plan.name, now)
         self.store.put_month(month.begun_again(plan.name, now))
         # Usage that comes back from now on notes it again: it may have been read before it came.

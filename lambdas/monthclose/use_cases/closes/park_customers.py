@@ -64,8 +64,7 @@ def _reason(month: CustomerMonth, being_charged: str, *, generated: bool) -> Par
         return ParkCustomerError(
             "payment_unsettled",
             f"payment {month.payment.payment_id} was not accepted: {month.payment.provider} refuses the order as it is "
-            f"({month.payment.code}), and waiting does not change that; correct the customer's data or the settings "
-            "and close the period again, or record a transfer with `monthclose payments record`",
+            f"({month.payment.code}), and waiting does not change that",
         )
     if month.payment is not None and not month.payment.settled:
         return ParkCustomerError(

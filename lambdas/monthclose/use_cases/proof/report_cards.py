@@ -26,11 +26,13 @@ _PAYMENTS: Mapping[str, tuple[str, str]] = {
 def cards(report: Report) -> list[dict[str, Any]]:
     """Make the tables: payments, customers, parked, notices, holds."""
     customers, snapshot = report.get("customers", {}), report.get("customers", {}).get("snapshot", 0)
+    parked = customers.get("parked", 0)
     outcomes = [
         _row("Invoiced", customers.get("invoiced", 0), "collected"),
         _row("Nothing to bill", customers.get("nothing_to_bill", 0)),
         *([_row("Carried to the next month", customers["carried"])] if customers.get("carried") else []),
-        _row("Parked", customers.get("parked", 0), "open"),
+        # Who is parked with an invoice is among those invoiced: beside their reasons, 0 would contradict.
+        *([_row("Parked", parked, "open")] if parked or not report.get("parked") else []),
     ]
     payments = report.get("payments", {})
     paying = _payment_rows(payments, report.get("declines", {}))
