@@ -166,6 +166,18 @@ def athena_statements(place: str) -> str:
     )
 
 
+def _read[T](key: str, get: ReadObject, parse: Callable[[bytes], T]) -> T | None:
+    """Read an object; None if there is none. One that is damaged is never taken for usage that isn't archived."""
+    try:
+        content = get(key)
+    except KeyError:
+        return None
+    try:
+        return parse(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{key} in the usage archive is damaged: restore its last version") from error
+
+
 @dataclass(frozen=True, slots=True)
 class ArchivedMonth:
     """A month of the archive.
@@ -198,11 +210,8 @@ class ArchivedMonth:
 
     @classmethod
     def read(cls, period: Period, get: ReadObject) -> ArchivedMonth | None:
-        """Read what a month has; None if it is not archived."""
-        try:
-            return cls.parse(get(month_key(period)))
-        except KeyError:
-            return None
+        """Read what a month has; None if it is not archived. It raises ValueError if what says so is damaged."""
+        return _read(month_key(period), get, cls.parse)
 
     def content(self) -> bytes:
         """Write it as JSON."""
@@ -287,11 +296,8 @@ class ArchivedPart:
 
     @classmethod
     def read(cls, period: Period, number: int, get: ReadObject) -> ArchivedPart:
-        """Read the list of a part; an empty one if there is none."""
-        try:
-            return cls.parse(get(part_key(period, number)))
-        except KeyError:
-            return cls()
+        """Read the list of a part; an empty one if there is none. It raises ValueError if the list is damaged."""
+        return _read(part_key(period, number), get, cls.parse) or cls()
 
     def content(self) -> bytes:
         """Write it as JSON."""

@@ -7,6 +7,7 @@ import pytest
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.usage_archive import month_key, part_key
 from tests.archiving import archive
 from tests.unit.invoices.late_usage import amounts, close, use, world_of_acme
 from tests.world import World
@@ -52,3 +53,11 @@ def test_an_invoice_of_an_archived_month_is_regenerated_from_its_usage(world: Wo
     assert invoice
     again = world.regenerator.regenerate(invoice.number, "the price was wrong").invoice
     assert (invoice.total.minor, again.total.minor) == (12000, 6000)
+
+
+@pytest.mark.parametrize("key", [month_key(SEPTEMBER), part_key(SEPTEMBER, 0)])
+def test_a_damaged_list_is_never_taken_for_a_month_without_usage(world: World, key: str) -> None:
+    """Its usage would be billed again as late, or credited as if it had never been."""
+    world.documents.put(key, b'{"period": "2025-09"}')
+    with pytest.raises(ValueError, match=f"{key} in the usage archive is damaged"):
+        use(world, "first", "100", time="2025-09-05")
