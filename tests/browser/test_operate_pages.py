@@ -40,6 +40,7 @@ def running(world: World, machine: FakeMachine) -> None:
 
 def press(visitor: Visitor, name: str) -> None:
     visitor.page.get_by_role("button", name=name, exact=True).click()
+    visitor.page.wait_for_load_state()  # what reads the page at once would find a part of it
 
 
 def last_act(world: World, *, what: str) -> Act:
