@@ -127,7 +127,7 @@ class _Deployment:
                 "gocardless": {"api_base": f"{self.running.sandbox_url}/gocardless", "maximum_concurrency": 2},
                 "stripe": {"api_base": self.running.sandbox_url, "maximum_concurrency": max(_CPUS, 2)},
             },
-            "map_concurrency": 3 * _CPUS,
+            "map_concurrency": 2 * _CPUS,
             "max_batches": 60,
             "round_wait_seconds": 2,
             # A machine that is put to sleep and woken up would find all its starts due at once: `monthclose reconcile`.
