@@ -6,7 +6,7 @@ waits for nothing but this machine. Seconds on the clock depend on what else run
 seconds do less so, and requests not at all.
 
 `--customers 500 2000` closes both, and says what each further customer took: neither the functions' starts, of which
-there are some fifty whatever the number of customers, nor what a close does once.
+there are some forty whatever the number of customers, nor what a close does once.
 
 `--profile FOLDER` has this checkout's functions sample themselves (see `bench.profiles`), which costs CPU itself.
 """

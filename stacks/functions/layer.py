@@ -127,7 +127,8 @@ def _strip(target: Path) -> None:
 def _shorten_descriptions(data: Path) -> None:
     """Leave out of AWS's descriptions what no client reads, and making one takes half of the time.
 
-    That is the texts of the kept services' descriptions, and the other services' endpoints.
+    That is the texts of the kept services' descriptions, and the other services' endpoints. A layer without the SDK has
+    neither.
     """
     called = set()
     for packed in sorted(data.glob("*/*/service-2.json.gz")):
