@@ -112,7 +112,7 @@ class RealClose:
 
     def _share(self) -> float:
         close, standing = self._standing()
-        return standing.charges_made / close.customers if close.customers else 0.0
+        return standing.charges_tried / close.customers if close.customers else 0.0
 
     def _look(self, when: str) -> None:
         follower, (close, standing) = self.world.use_cases.close_follower, self._standing()

@@ -62,12 +62,20 @@ def _of_provider(followed: Followed, lane: Lane, standing: ProviderStanding) -> 
         seen = expected.seen_per_second
         yield f"{seen:.1f}/s of {_allowed(lane)}" if seen is not None else f"{_allowed(lane)} allowed"
     if not standing.left:
-        yield f"all {standing.made:,} charged" if standing.made else "nothing to charge"
+        yield tried_in_words(standing) if standing.tried else "nothing to charge"
         return
     waiting = count(len(standing.queued), "batch", "batches")
     yield f"{round(standing.left):,} to charge, {waiting} waiting"
     if expected and expected.charged_at:
         yield f"until {expected.charged_at:%H:%M:%S}"
+
+
+def tried_in_words(standing: ProviderStanding) -> str:
+    """Say what came of a provider's charges so far: `45 charges tried, 31 collected, 12 being collected`."""
+    if not standing.tried:
+        return "no charge tried yet"
+    pending = f", {standing.pending:,} being collected" if standing.pending else ""
+    return f"{count(standing.tried, 'charge')} tried, {standing.collected:,} collected{pending}"
 
 
 def _allowed(lane: Lane) -> str:
@@ -174,7 +182,9 @@ def providers_as_json(followed: Followed) -> list[dict[str, Any]]:
     return [
         {
             "provider": name,
-            "charges_made": standing.made,
+            "charges_tried": standing.tried,
+            "charges_collected": standing.collected,
+            "charges_pending": standing.pending,
             "charges_left": round(standing.left),
             "batches_waiting": len(standing.queued),
             "customers_without_invoice": standing.to_begin,

@@ -40,7 +40,7 @@ def test_before_anything_is_invoiced_it_says_what_is_expected(
     assert "Close of 2026-10 ▶ Running" in said
     assert "400 customers, begun 2026-11-01 00:00 UTC, running for 5 s. Ends about 00:00 UTC, in 40 s" in said
     assert "Nothing is invoiced yet." in said
-    assert "0 charges made, 300 left, until 00:00:18 UTC" in said
+    assert "no charge tried yet, 300 left, until 00:00:18 UTC" in said
 
 
 @pytest.mark.usefixtures("half_charged")
@@ -72,7 +72,7 @@ def test_each_provider_has_its_pace_beside_its_limit_and_what_is_left(visitor: V
     visitor.open(PAGE)
     said = visitor.text("section:has(#providers)")
     assert "stripe ▶ Charging 1.5 charges a second of 24.5 that its limit allows (25 requests a second)" in said
-    assert "149 charges made, 150 left in 150 batches, until 00:03:31 UTC" in said
+    assert "149 charges tried, 133 collected, 150 left in 150 batches, until 00:03:31 UTC" in said
 
 
 @pytest.mark.usefixtures("half_charged")

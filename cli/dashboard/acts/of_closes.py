@@ -180,7 +180,7 @@ def _left(look: Look) -> Iterator[Fact]:
     view = look.followed.view
     left = round(sum(standing.left for standing in view.standing.providers.values()))
     yield Fact("Charges left", f"{left:,}", figure=True)
-    yield Fact("Charges made", f"{view.standing.charges_made:,}", figure=True)
+    yield Fact("Charges tried", f"{view.standing.charges_tried:,}", figure=True)
     yield Fact("Collected so far", money_line(view.totals, "collected"), figure=True)
     yield Fact("Open", money_line(view.totals, "open"), figure=True)
 

@@ -17,7 +17,7 @@ from cli.dashboard.pages.closes import sums_of
 from cli.dashboard.register.catalog import LISTS
 from cli.dashboard.rendering import render
 from cli.dashboard.states import PAYMENTS, Shown, state_of
-from cli.live import Followed, end_in_words, error_in_words, slowest_in_words
+from cli.live import Followed, end_in_words, error_in_words, slowest_in_words, tried_in_words
 from cli.view import stage_money
 from monthclose.charts import Chart, share_bar
 from monthclose.domain.closes.close import Stage, Totals
@@ -84,6 +84,11 @@ class ProviderRow:
     def allowed(self) -> float:
         """Charges a second that its limit allows now."""
         return self.lane.load.allowed_per_second * self.lane.speed if self.lane else 0.0
+
+    @property
+    def tried(self) -> str:
+        """What came of its charges so far, in words."""
+        return tried_in_words(self.standing)
 
     @property
     def bar(self) -> Chart:
@@ -224,7 +229,7 @@ def _tenth(followed: Followed) -> str:
     standing = followed.view.standing
     if not standing.charges or not followed.view.running:
         return ""
-    return f"{int(10 * standing.charges_made / standing.charges) * 10} percent of the payments are charged"
+    return f"{int(10 * standing.charges_tried / standing.charges) * 10} percent of the charges have been tried"
 
 
 ROUTES = (Route("/closes/{period}", show), Route("/closes/{period}/live", live))

@@ -60,6 +60,24 @@ def test_status_says_how_fast_each_provider_is_asked_and_what_waits(monthclose: 
     assert "parked      1 no price" in said
 
 
+def test_at_its_end_each_provider_says_how_many_charges_were_tried_and_what_became_of_them(
+    monthclose: Command, world: World
+) -> None:
+    refused = Totals(customers={"invoiced": 3}, payments={"declined": 2, "action_required": 1})
+    under_way = Totals(customers={"invoiced": 2}, payments={"pending": 1, "no_payment_method": 1})
+    unasked = Totals(customers={"invoiced": 1}, payments={"ready": 1})
+    for n in range(CUSTOMERS):
+        done = charged(n, 10 + n / 2, provider="stripe" if n % 4 else "gocardless")
+        totals = {0: under_way, 1: refused, 2: unasked}.get(n, done.totals)
+        world.closes.put_progress(replace(done, totals=totals))
+    said = monthclose("status", "2026-10").stdout
+    assert "stripe      301 charges tried, 298 collected\n" in said
+    assert "gocardless  100 charges tried, 99 collected, 1 being collected\n" in said
+    debits, cards = monthclose.json("status", "2026-10", "--json")["providers"]
+    assert [cards[f"charges_{each}"] for each in ("tried", "collected", "pending", "left")] == [301, 298, 0, 0]
+    assert [debits[f"charges_{each}"] for each in ("tried", "collected", "pending", "left")] == [100, 99, 1, 0]
+
+
 def test_status_counts_the_money_of_each_stage(monthclose: Command) -> None:
     rows = [line.split() for line in monthclose("status", "2026-10").stdout.splitlines()[1:5]]
     assert rows[0] == ["generate", "400", "100%", "801,990.00", "EUR"]

@@ -188,6 +188,14 @@ def test_batches_of_earlier_runs_are_done_and_say_nothing_about_the_pace() -> No
     assert [mark.share for mark in found.marks] == [0.1, 0.2]  # of the 500 that this run had to charge
 
 
+@pytest.mark.parametrize("per_second", [1, 20])
+def test_how_wrong_the_forecasts_of_a_close_of_seconds_were_is_not_judged(per_second: int) -> None:
+    batches = [charged(n, 10 + n / per_second) for n in range(100)]  # for 5 seconds, or for 100
+    found = forecast(close(100), batches, {"stripe": lane(25)}, 200)
+    assert len(found.marks) == 9
+    assert (found.off is None) is (per_second == 20)
+
+
 def test_a_pace_that_changed_shows_as_the_error_of_the_earlier_forecasts() -> None:
     fast = [charged(n, 10 + n / 20) for n in range(500)]
     slow = [charged(500 + n, 35 + n / 5) for n in range(400)]

@@ -26,6 +26,8 @@ from monthclose.domain.closes.timetable import (
 from monthclose.domain.payments.throttle import Limit
 
 TENTHS = tuple(tenth / 10 for tenth in range(1, 10))
+_SHORTEST_JUDGED = timedelta(minutes=1)
+"""Of a close that charges for seconds, a function's start is a large share: how wrong a forecast was says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,11 @@ class ProviderForecast:
     Parameters
     ----------
     left : float
-        Charges to make.
+        Charges to try.
     seen_per_second : float or None
-        Charges made a second lately, if enough of them were seen.
+        Charges a second lately, if enough of them were seen.
     charged_at : datetime or None
-        When the last is made; None while a person has paused it.
+        When the last is tried; None while a person has paused it.
     """
 
     provider: str
@@ -49,15 +51,16 @@ class ProviderForecast:
 
 
 class Mark(NamedTuple):
-    """What was forecast when a share of the charges was made.
+    """What was forecast when a share of the charges was tried.
 
     Parameters
     ----------
     charged_at, ends_at : datetime
-        When the last charge would be made, and when the close would end, as forecast then.
+        When the last charge would be tried, and when the close would end, as forecast then.
     off : float or None
         How wrong that was, as a share of the time it was about; below 0: it was too early. Against the real end, or,
-        as long as that is not known, against what was charged since.
+        as long as that is not known, against what was charged since. None where the last charge is less than a minute
+        after the start.
     """
 
     share: float
@@ -214,7 +217,7 @@ class Forecaster:
             yield Mark(share, time, charged + stood, ends, off)
 
     def _to_make(self, own: Mapping[str, Sequence[Step]]) -> float:
-        """Count the charges of this run: those that earlier runs made are none of its work."""
+        """Count the charges of this run: those that earlier runs tried are none of its work."""
         made = sum(step.charges for steps in own.values() for step in steps)
         return made + sum(standing.left for standing in self.standing.providers.values())
 
@@ -251,8 +254,10 @@ class Forecaster:
     ) -> float | None:
         last = max((steps[-1].time for steps in own.values() if steps), default=now)
         began = self.close.run_started_at
+        if last - began < _SHORTEST_JUDGED:
+            return None
         if not any(found.left for found in now_said.providers.values()):
-            return (said - last) / (last - began) if last > began else None
+            return (said - last) / (last - began)
         since, seconds, left = (last - time).total_seconds(), self._seconds_then(own, time), self._left_then(own, time)
         made = sum(step.charges for steps in own.values() for step in steps)
         expected: float = made - sum(step.charges for steps in own.values() for step in steps if step.time > time)

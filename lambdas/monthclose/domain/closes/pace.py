@@ -30,7 +30,7 @@ _STALLED = 5.0
 
 
 class Seen(NamedTuple):
-    """The pace of the charges made lately, and for how many seconds charges were seen in all."""
+    """The pace of the charges of late, and for how many seconds charges were seen in all."""
 
     per_second: float
     lasted: float
@@ -105,7 +105,7 @@ def _in_order(steps: Iterable[Sequence[Step]]) -> list[Step]:
 
 
 def seen_pace(steps: Sequence[Step], now: datetime) -> Seen | None:
-    """Measure how many charges a second were made lately; None if too few were seen.
+    """Measure how many charges a second were tried lately; None if too few were seen.
 
     Parameters
     ----------

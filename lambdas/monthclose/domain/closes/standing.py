@@ -22,7 +22,7 @@ _NO_CHARGE = (PaymentState.NOTHING_DUE, PaymentState.NO_PAYMENT_METHOD, PaymentS
 
 
 class Step(NamedTuple):
-    """A batch whose charges were made: when, how many, what money came of them or is on its way, and of how much."""
+    """A batch whose charges were tried: when, how many, what money came of them or is on its way, and of how much."""
 
     time: datetime
     charges: int
@@ -48,8 +48,11 @@ class ProviderStanding:
         The batches that were charged, in the order of time.
     queued : list of Queued
         Those that were not, in the order in which they are charged.
-    made, customers : int
-        Charges made, those of batches that are being charged included; customers of the batches that have begun.
+    tried, collected, pending : int
+        Charges that were tried, those of batches that are being charged included; how many of them are collected, and
+        how many a bank is collecting. The others were refused, reversed, or their outcome is not known.
+    customers : int
+        Customers of the batches that have begun.
     last : tuple
         Of the batch with the highest number that has begun: its number, its charges and its money.
     to_begin : int
@@ -59,7 +62,9 @@ class ProviderStanding:
     provider: str
     steps: list[Step] = field(default_factory=list)
     queued: list[Queued] = field(default_factory=list)
-    made: int = 0
+    tried: int = 0
+    collected: int = 0
+    pending: int = 0
     customers: int = 0
     to_begin: int = 0
     last: Queued | None = None
@@ -72,13 +77,13 @@ class ProviderStanding:
     @property
     def left(self) -> float:
         """Charges left, those of batches without invoices estimated from the others."""
-        share = (self.made + self.waiting) / self.customers if self.customers else 1.0
+        share = (self.tried + self.waiting) / self.customers if self.customers else 1.0
         return self.waiting + self.to_begin * share
 
     @property
     def charges(self) -> float:
-        """All charges, made and left."""
-        return self.made + self.left
+        """All charges, tried and left."""
+        return self.tried + self.left
 
 
 @dataclass(slots=True)
@@ -111,13 +116,13 @@ class Standing:
 
     @property
     def charges(self) -> float:
-        """All charges, made and left."""
+        """All charges, tried and left."""
         return sum(provider.charges for provider in self.providers.values())
 
     @property
-    def charges_made(self) -> int:
-        """Charges made."""
-        return sum(provider.made for provider in self.providers.values())
+    def charges_tried(self) -> int:
+        """Charges that were tried."""
+        return sum(provider.tried for provider in self.providers.values())
 
     @property
     def notices_left(self) -> float:
@@ -152,14 +157,16 @@ class Standing:
         left = sum(payments.get(state, 0) for state in UNSETTLED)
         if charges and (provider.last is None or progress.batch.number > provider.last.number):
             provider.last = Queued(progress.batch.number, charges, invoiced)
+        provider.collected += payments.get(PaymentState.PAID, 0)
+        provider.pending += payments.get(PaymentState.PENDING, 0)
         if progress.stage.order >= Stage.CHARGED.order:
-            provider.made += charges
+            provider.tried += charges - payments.get(PaymentState.READY, 0)
             if charges:
                 self.undated += progress.charged_at is None
                 came = {currency: _came(sums) for currency, sums in progress.totals.money.items()}
                 provider.steps.append(Step(progress.charged_at or progress.time, charges, came, invoiced))
         else:
-            provider.made += charges - left
+            provider.tried += charges - left
             due = {currency: minor - _came(progress.totals.money[currency]) for currency, minor in invoiced.items()}
             provider.queued.append(Queued(progress.batch.number, left, due))
 
@@ -190,7 +197,7 @@ def standing_of(close: Close, batches: Iterable[BatchProgress]) -> Standing:
 
 
 def marks(steps: Iterable[Step], total: float, shares: Iterable[float]) -> list[tuple[float, datetime]]:
-    """Find when each share of all charges was made; shares that were not reached are left out."""
+    """Find when each share of all charges was tried; shares that were not reached are left out."""
     ordered = sorted(steps, key=lambda step: step.time)
     reached = list(accumulate(step.charges for step in ordered))
     found, place = list[tuple[float, datetime]](), 0
