@@ -45,7 +45,12 @@ class _Reader:
         """Read a value; what was not given, and what needs no reading, stays as it is."""
         if type(value) in (type(None), param.type_descriptor.annotation):
             return value
-        return self._pydantics().coerce(value, param=param, ctx=ctx)
+        try:
+            return self._pydantics().coerce(value, param=param, ctx=ctx)
+        except typer.BadParameter:
+            from cli.typed import mistyped  # noqa: PLC0415 - only where something is mistyped
+
+            raise mistyped(param, str(value), ctx) from None
 
 
 def _read_quickly(params: list[Any]) -> list[Any]:

@@ -88,10 +88,10 @@ def file_options(reading: Reading) -> FileOptions:
     """
     texts = {name: str(reading.get(name, "")) for name in TEXTS}
     tables = {
-        "mapped": _pairs(reading.get("mapped"), "--map"),
-        "defaults": _pairs(reading.get("default"), "--default"),
-        "only": _pairs(reading.get("only"), "--only"),
-        "without": _pairs(reading.get("without"), "--without"),
+        "mapped": _pairs(reading.get("mapped"), "--map", "sku=Product"),
+        "defaults": _pairs(reading.get("default"), "--default", "sku=storage"),
+        "only": _pairs(reading.get("only"), "--only", "Region=EU"),
+        "without": _pairs(reading.get("without"), "--without", "Region=EU"),
     }
     return FileOptions.read({**texts, **tables})
 
@@ -189,12 +189,12 @@ def _mapping(schema: FileSchema, file: Path, table: Table, options: FileOptions)
         raise UserMistakeError(f"{file.name}: {error}") from None
 
 
-def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+def _pairs(texts: list[str] | None, option: str, example: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts or []:
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise UserMistakeError(f"{option} {text}: write it as FIELD=SOMETHING")
+            raise UserMistakeError(f"{option} {text}: write it like {example}")
         if name in pairs:
             raise UserMistakeError(f"{option} names {name} twice")
         pairs[name.strip()] = value

@@ -31,8 +31,6 @@ from cli.interface import (
 from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _LATER = "try again later; what is done stays done"
-_PYDANTICS = "Value error, "
-"""What pydantic puts before what is wrong with a value."""
 
 
 class Commands(TopGroup):
@@ -96,7 +94,7 @@ def _harmless_usage() -> Iterator[None]:
         if _is_usage(error):
             from cli.console import harmless  # noqa: PLC0415
 
-            error.message = harmless(error.message.replace(_PYDANTICS, ""))  # type: ignore[attr-defined]
+            error.message = harmless(error.message)  # type: ignore[attr-defined]
         raise
 
 

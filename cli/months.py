@@ -4,14 +4,15 @@ import typer
 
 from cli.connect import connected
 from cli.system import System
+from cli.typed import period_in
 from monthclose.domain.closes.close import Close
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 
 
-def connect_for(ctx: typer.Context, period: str | None) -> tuple[System, Period]:
-    """Connect, and choose the period: last month by default."""
-    said = None if period is None else Period.parse(period)  # a typing mistake needs no connection to be told
+def connect_for(ctx: typer.Context, period: str | None, option: str = "") -> tuple[System, Period]:
+    """Connect, and choose the period: last month by default. It is an argument unless `option` names an option."""
+    said = None if period is None else period_in(period, option)  # a typing mistake needs no connection to be told
     system = connected(ctx)
     return system, said or system.this_month.previous
 

@@ -14,11 +14,11 @@ from cli.exit_status import ExitStatus
 from cli.operating import Grant, Held
 from cli.options import CreditKind
 from cli.system import System
+from cli.typed import amount_in
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.audit import About
 from monthclose.domain.billing_window import period_at
-from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.text import check_key, check_reason
 from monthclose.use_cases.reconciliation.recorded_desk import PAYMENT, most_to_pay
@@ -50,7 +50,7 @@ _DONE = {_S.PAID, _S.PENDING, _S.NOTHING_DUE}
 def pay(ctx: typer.Context, customer_id: str, amount: str | None, by: str, *, here: bool, in_json: bool) -> None:
     """Charge a customer now for their open invoices."""
     system, customer = _find(ctx, customer_id)
-    limit = _amount(amount, customer) if amount is not None else None
+    limit = amount_in(customer.currency, amount) if amount is not None else None
     was = balance_in_words(customer)
     asked = About(by=by, customer_id=customer_id, before=was, after=most_to_pay(limit))
     made, under_way = system.asking(PAYMENT, asked, here=here).pay(customer_id, limit)
@@ -93,7 +93,7 @@ def credit(  # noqa: PLR0913 - its options
 ) -> None:
     """Grant a customer credit."""
     system, customer = _find(ctx, customer_id)
-    granted, expires = _amount(amount, customer), operating.expiry(until)
+    granted, expires = amount_in(customer.currency, amount), operating.expiry(until)
     skus = tuple(dict.fromkeys(check_key(name, "sku") for name in sku or ()))
     grant = Grant(granted, GrantKind(kind), expires, skus)
     after = operating.grant_credit(system, customer, grant, reason, by)
@@ -109,7 +109,7 @@ def record(
 ) -> None:
     """Book money received outside the providers."""
     system, customer = _find(ctx, customer_id)
-    received = _amount(amount, customer)
+    received = amount_in(customer.currency, amount)
     reference = check_reason(reference, "a reference is needed: it prevents booking the same transfer twice")
     expires = operating.expiry(until)
     what = f"{received} received outside the providers{operating.until(expires)}"
@@ -140,10 +140,6 @@ def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:
     check_key(customer_id, "the customer's id")  # a typing mistake needs no connection to be told
     system = connected(ctx)
     return system, operating.find_customer(system, customer_id)
-
-
-def _amount(text: str, customer: Customer) -> Money:
-    return Money.parse(text, customer.currency)
 
 
 def _in_words(payment: Payment) -> str:

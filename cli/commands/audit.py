@@ -11,10 +11,10 @@ from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
 from cli.system import System
+from cli.typed import period_in
 from monthclose.domain.audit import RecordedAct
 from monthclose.domain.audit import check as check_trail
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.period import Period
 from monthclose.domain.words import count
 
 _MOST_DAMAGE = 50
@@ -35,7 +35,8 @@ def audit(  # noqa: PLR0913
     in_json: bool,
 ) -> None:
     """Show the acts, or check the trail."""
-    month, begin, end = Period.parse(period) if period else None, _time(since, "--since"), _time(until, "--until")
+    month = period_in(period, "--period") if period else None
+    begin, end = _time(since, "--since"), _time(until, "--until")
     if check and any((period, customer, invoice, what, by)):
         raise UserMistakeError("--check reads all acts: leave out --period, --customer, --invoice, --what and --by")
     system = connected(ctx)

@@ -10,8 +10,8 @@ from cli.commands.invoice.show import write_out
 from cli.connect import connected
 from cli.console import amount, grid, print_json, say, show
 from cli.months import connect_for
+from cli.typed import period_in
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.period import Period
 from monthclose.domain.statements.receipt import Receipt
 from monthclose.domain.statements.statement import Movement, Statement, days_of
 
@@ -39,8 +39,9 @@ def statement(
     in_json: bool,
 ) -> None:
     """Show a customer's statement of account, or write its PDF."""
+    said = period_in(until, "--to") if until else None  # a typing mistake needs no connection to be told
     system, first = connect_for(ctx, period)
-    last = Period.parse(until) if until else first
+    last = said or first
     if last < first:
         raise UserMistakeError(f"{last} is before {first}: --to names the last month of the statement")
     papers = system.use_cases.account_papers

@@ -11,6 +11,7 @@ from cli.curve import points_as_json, sparkline
 from cli.months import connect_for
 from cli.spans import parse_span
 from cli.system import System
+from cli.typed import naming
 from cli.view import survey
 from monthclose.domain.closes.money_curve import curve, second_of_share
 from monthclose.domain.closes.sampling import SAMPLE
@@ -27,7 +28,8 @@ _SHARES = (0.5, 0.9)
 
 def plan(ctx: typer.Context, period: str | None, deadline: str, sample: int | None, *, in_json: bool) -> None:
     """Show what a close will come to, how long it takes and what it costs."""
-    seconds = parse_span(deadline) if deadline else None  # a typing mistake needs no connection to be told
+    with naming("--deadline"):  # a typing mistake needs no connection to be told
+        seconds = parse_span(deadline) if deadline else None
     system, chosen = connect_for(ctx, period)
     if survey(system, chosen):
         _tell_closed(system, chosen, in_json=in_json)

@@ -10,6 +10,7 @@ from cli.console import note, print_json, say
 from cli.exit_status import ExitStatus
 from cli.options import RefundFor
 from cli.system import System
+from cli.typed import amount_in
 from monthclose.domain.audit import About
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.invoice import Invoice
@@ -55,7 +56,7 @@ def refund(
     month = system.ports.books.month(customer_id, period)
     if month.invoice is None:
         raise UserMistakeError(f"there is no payment {target}")
-    wanted = Money.parse(amount, month.invoice.currency) if amount is not None else None
+    wanted = amount_in(month.invoice.currency, amount, "AMOUNT") if amount is not None else None
     asked = About(
         by=by,
         why=reason,
@@ -122,7 +123,7 @@ def write_off(
     """Write off what is open of an invoice."""
     system, reason = connected(ctx), check_reason(reason, "a reason is needed: it is kept with the write-off")
     invoice = system.use_cases.issued.find(number)
-    wanted = Money.parse(amount, invoice.currency) if amount is not None else None
+    wanted = amount_in(invoice.currency, amount, "AMOUNT") if amount is not None else None
     asked = About(
         by=by,
         why=reason,

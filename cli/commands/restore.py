@@ -42,7 +42,7 @@ def _read_time(text: str) -> datetime:
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        raise UserMistakeError(f"{text!r} is not a time; write it like 2026-11-01T02:30, in UTC") from None
+        raise UserMistakeError(f"--at {text}: write a time like 2026-11-01T02:30, in UTC") from None
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 

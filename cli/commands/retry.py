@@ -38,7 +38,7 @@ def retry(  # noqa: PLR0913 - its options
         raise UserMistakeError("say whom to close again: customers' ids, or --parked, or --missed")
     if reason and not parked:
         raise UserMistakeError("--reason goes with --parked")
-    system, chosen_period = connect_for(ctx, period)
+    system, chosen_period = connect_for(ctx, period, "--period")
     close = require_close(system, chosen_period)
     if operating.runs(system, close):
         raise typer.Exit(_is_running(close, in_json=in_json))

@@ -46,7 +46,7 @@ def up(
     ] = None,
     sandbox_port: Annotated[
         int | None,
-        _port("MONTHCLOSE_SANDBOX_PORT", "The port of the sandbox. [default: any free one]"),
+        _port("MONTHCLOSE_SANDBOX_PORT", "The port of the sandbox, like 4600. [default: any free one]"),
     ] = None,
     chaos: Annotated[
         Path | None,

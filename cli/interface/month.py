@@ -179,13 +179,14 @@ def set_limit(
     ctx: typer.Context,
     name: options.Provider,
     rate: Annotated[
-        float | None, typer.Option(metavar="NUMBER", help="The provider's limit, in requests per second.")
+        float | None, typer.Option(metavar="NUMBER", help="The provider's limit, in requests per second, like 25.")
     ] = None,
     reserve: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="The share kept free for live traffic, like 0.2.")
+        float | None,
+        typer.Option(metavar="SHARE", min=0, max=0.95, help="The share kept free for live traffic, like 0.2."),
     ] = None,
     burst: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="Requests that may come at once, at least 2.")
+        int | None, typer.Option(metavar="NUMBER", min=2, max=1_000, help="Requests that may come at once, like 5.")
     ] = None,
     by: options.By = "",
     in_json: options.InJson = False,

@@ -10,6 +10,7 @@ from cli.commands.invoice.tell import tell_customer
 from cli.connect import connected
 from cli.console import print_json, say
 from cli.system import System
+from cli.typed import amount_in
 from monthclose.domain.audit import in_json as as_text
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
@@ -24,7 +25,7 @@ def credit(
     """Issue a credit note for a part of an invoice, or for all that is left of it."""
     system = connected(ctx)
     invoice = system.use_cases.issued.find(number)
-    wanted = Money.parse(amount, invoice.currency) if amount is not None else None
+    wanted = amount_in(invoice.currency, amount) if amount is not None else None
     before, after = _notes_on(system, invoice), f"{wanted or 'all that is left'} credited"
     with acting_on(system, "invoice.credited", invoice, by, why=reason, after=after) as act:
         note = system.use_cases.corrector.credit(number, wanted, reason)

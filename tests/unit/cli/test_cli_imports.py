@@ -250,7 +250,7 @@ def test_an_unusable_file_is_reported_in_two_lines(
     [
         (["--map", "sku=Stock"], "there is no column 'Stock' (for sku); the columns are Who, What, Amount, When"),
         (["--map", "colour=What"], "a usage file has no field 'colour'"),
-        (["--map", "sku"], "write it as FIELD=SOMETHING"),
+        (["--map", "sku"], "--map sku: write it like sku=Product"),
         (["--map", "sku=What", "--map", "sku=Who"], "--map names sku twice"),
         (["--default", "colour=red"], "a usage file has no field 'colour'"),
     ],

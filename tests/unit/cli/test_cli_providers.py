@@ -71,8 +71,8 @@ def test_a_pause_shows_since_when_the_provider_has_been_down(monthclose: Command
         (["set", "stripe"], "choose what to change: --rate, --reserve or --burst"),
         (["set", "stripe", "--rate", "0"], "the rate must be above 0"),
         (["set", "stripe", "--rate", "nan"], "the rate must be above 0"),
-        (["set", "stripe", "--reserve", "20"], "the reserve is a share: 0 to 0.95"),
-        (["set", "stripe", "--burst", "1"], "the burst must be 2 to 1000"),
+        (["set", "stripe", "--reserve", "20"], "--reserve 20: write a number from 0 to 0.95, like 0.2"),
+        (["set", "stripe", "--burst", "1"], "--burst 1: write a whole number from 2 to 1000, like 5"),
     ],
 )
 def test_an_invalid_change_is_refused_and_changes_nothing(

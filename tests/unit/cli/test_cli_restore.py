@@ -55,6 +55,9 @@ def test_copies_of_another_time_are_not_used(monthclose: Command, copied: World)
     assert copied.copies.put_back == []
 
 
-@pytest.mark.parametrize(("time", "saying"), [("yesterday", "is not a time"), ("2031-01-01", "has not been yet")])
+@pytest.mark.parametrize(
+    ("time", "saying"),
+    [("yesterday", "--at yesterday: write a time like 2026-11-01T02:30"), ("2031-01-01", "has not been yet")],
+)
 def test_a_time_that_cannot_be_restored_is_refused(monthclose: Command, time: str, saying: str) -> None:
     assert saying in monthclose("restore", "--at", time, exit_code=2).output

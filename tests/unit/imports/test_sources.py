@@ -132,10 +132,10 @@ def test_who_saved_and_removed_a_source_is_in_the_audit_trail(monthclose: Comman
         (("meters", "--encoding", "ebcdic"), "--encoding ebcdic: there is no such encoding of text"),
         (("meters", "--encoding", "unicode_escape"), "there is no such encoding of text"),
         (("meters", "--encoding", "hex"), "there is no such encoding of text"),
-        (("meters", "--delimiter", "ab"), "--delimiter ab: the delimiter is one character"),
-        (("meters", "--delimiter", "1"), "--delimiter 1: the delimiter is one character"),
+        (("meters", "--delimiter", "ab"), "--delimiter ab: the delimiter is tab, or one character"),
+        (("meters", "--delimiter", "1"), "--delimiter 1: the delimiter is tab, or one character"),
         (("meters", "--decimal", ";"), "--decimal ;: the decimal mark must be . or ,"),
-        (("meters", "--only", "Stand"), "--only Stand: write it as FIELD=SOMETHING"),
+        (("meters", "--only", "Stand"), "--only Stand: write it like Region=EU"),
     ],
 )
 def test_a_source_that_could_not_be_used_is_not_saved(

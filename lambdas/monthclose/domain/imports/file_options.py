@@ -117,8 +117,10 @@ class FileOptions:
             "decimal": self.decimal not in ("", POINT, COMMA) and f"the decimal mark must be {POINT} or {COMMA}",
             "delimiter": delimiter
             and not _delimits(delimiter)
-            and "the delimiter is one character that is no letter, digit or quote, or tab",
-            "encoding": self.encoding and not _is_encoding(self.encoding) and "there is no such encoding of text",
+            and "the delimiter is tab, or one character like ; that is no letter, digit or quote",
+            "encoding": self.encoding
+            and not _is_encoding(self.encoding)
+            and "there is no such encoding of text; write one like windows-1252",
             "time_zone": self.time_zone
             and not is_zone(self.time_zone)
             and "there is no such time zone; write one like Europe/Berlin or UTC",
