@@ -28,6 +28,7 @@ def archive(ctx: typer.Context, period: str | None, *, check: bool, by: str, in_
     asked = [Period.parse(period)] if period else None
     for one in asked or ([] if check else list(planner.due())):
         planner.check(one)
+        system.use_cases.usage_finder.require(one, lambda: note("looking through the customers for its usage", ""))
         if not check:
             _archive(system, one, by)
     _tell(system, asked, in_json=in_json)
@@ -50,11 +51,13 @@ def _archive(system: System, period: Period, by: str) -> None:
 
 def _tell(system: System, asked: list[Period] | None, *, in_json: bool) -> None:
     """Say what is archived, and what is due."""
-    months, due = list(_archived(system, asked)), [*_due(system, asked)]
+    planner, months = system.use_cases.archive_planner, list(_archived(system, asked))
+    stored = [period for period in planner.stored_months() if not asked or period in asked]
+    due = [period for period in stored if planner.is_old(period)]
     place = system.ports.documents.location(USAGE_ARCHIVE_PREFIX)
     if in_json:
         said = [json.loads(month.content()) for month in months]
-        print_json({"archived": said, "due": [*map(str, due)], "place": place})
+        print_json({"archived": said, "due": [*map(str, due)], "in_dynamodb": [*map(str, stored)], "place": place})
         return
     if months:
         rows = [
@@ -68,7 +71,20 @@ def _tell(system: System, asked: list[Period] | None, *, in_json: bool) -> None:
         return
     else:
         say("no usage is archived")
+    if stored and not asked:
+        say(f"usage is in DynamoDB of {_spans(stored)}, as far as is known")
     _tell_due(system, due)
+
+
+def _spans(periods: list[Period]) -> str:
+    """Write months in a row as a span: `2024-05, 2025-08 to 2026-11`."""
+    spans = list[list[Period]]()
+    for period in periods:
+        if spans and spans[-1][-1].next == period:
+            spans[-1].append(period)
+        else:
+            spans.append([period])
+    return ", ".join(f"{span[0]} to {span[-1]}" if len(span) > 1 else str(span[0]) for span in spans)
 
 
 def _tell_due(system: System, due: list[Period]) -> None:
@@ -87,10 +103,6 @@ def _archived(system: System, asked: list[Period] | None) -> Iterator[ArchivedMo
         month = store.month(period)
         if month:
             yield month
-
-
-def _due(system: System, asked: list[Period] | None) -> Iterator[Period]:
-    return (period for period in system.use_cases.archive_planner.due() if asked is None or period in asked)
 
 
 def _state(month: ArchivedMonth) -> str:

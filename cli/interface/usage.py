@@ -32,7 +32,7 @@ def archive(
 
     Usage older than the setting usage_months (13) is moved every day by itself, a month at a time; this does it now.
     Nothing leaves before its files were read back and compared. Ctrl-C ends the waiting only; what was interrupted
-    continues where it stopped. Usage from before the first close is archived only by naming its month.
+    continues where it stopped. A month without usage is refused; --check lists those that have some.
     """
 
 

@@ -54,6 +54,7 @@ def filled(world: AnyWorld) -> AnyWorld:
     month = UsageMonth("two", OLD)
     seen = world.usage.look_up({month: ["event-00001"]})[month].version
     assert world.usage.store([UsageChange(month, seen, [event("two", 3, replaces="event-00001")], [replaced])]) == []
+    CLOCK.pass_time(minutes=11)  # more than a note of a month that is not archived is good for
     return world
 
 
@@ -93,6 +94,22 @@ def test_usage_of_a_customer_who_had_none_makes_an_archived_month_due_again(fill
     CLOCK.pass_time(minutes=11)  # whoever knew of no archive asks again
     late(filled, "none", 7)
     assert filled.documents.has(came_back_key(OLD))
+
+
+def test_a_month_is_due_once_usage_of_it_is_stored_whether_it_was_ever_closed_or_not(filled: AnyWorld) -> None:
+    assert list(UseCases(filled).archive_planner.due()) == [OLD]
+    archive_month(UseCases(filled), OLD)
+    assert list(UseCases(filled).archive_planner.due()) == []
+
+
+def test_a_month_that_is_archived_while_its_usage_is_being_imported_is_due_again(filled: AnyWorld) -> None:
+    late(filled, "none", 7)
+    archive_month(UseCases(filled), OLD)
+    late(filled, "none", 8)  # by a process that knows of no archive, and has noted the month just now
+    assert list(UseCases(filled).archive_planner.due()) == [OLD]
+    CLOCK.pass_time(minutes=11)
+    assert archive_month(UseCases(filled), OLD).events == 1506
+    assert list(UseCases(filled).archive_planner.due()) == []
 
 
 def test_late_usage_of_many_customers_is_noted_once(filled: AnyWorld, monkeypatch: pytest.MonkeyPatch) -> None:

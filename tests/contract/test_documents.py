@@ -43,6 +43,14 @@ def test_an_object_that_is_removed_is_gone_and_removing_it_again_is_no_error(wor
         assert not world.documents.has("packs/a")
 
 
+def test_objects_are_listed_by_the_beginning_of_their_keys_however_many_there_are(world: AnyWorld) -> None:
+    for number in (*range(1100), 5):
+        world.documents.put(f"notes/{number:04}.json", b"{}")
+    world.documents.put("notes-of-others/1.json", b"{}")
+    assert list(world.documents.keys("notes/")) == [f"notes/{number:04}.json" for number in range(1100)]
+    assert list(world.documents.keys("nothing/")) == []
+
+
 def test_an_object_can_be_linked_to_with_a_file_name(world: AnyWorld) -> None:
     world.documents.put_new("pdf/a.pdf", b"%PDF", "application/pdf")
     address = world.documents.link("pdf/a.pdf", "INV-1.pdf", 60)

@@ -83,6 +83,9 @@ class FakeDocuments:
     def has(self, key: str) -> bool:
         return key in self.objects
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        yield from sorted(key for key in self.objects if key.startswith(prefix))
+
     def link(self, key: str, file_name: str, seconds: int) -> str:
         return f"https://documents.example.com/{key}?name={file_name}&seconds={seconds}"
 

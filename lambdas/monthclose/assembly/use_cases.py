@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from monthclose.ports import DeadLetters, ShareLeft
     from monthclose.use_cases.archive.archive_part import PartArchiver
     from monthclose.use_cases.archive.archive_store import ArchiveStore
+    from monthclose.use_cases.archive.find_usage import UsageFinder
     from monthclose.use_cases.archive.finish_archive import ArchiveFinisher
     from monthclose.use_cases.archive.plan_archive import ArchivePlanner
     from monthclose.use_cases.events.publish_events import EventPublisher
@@ -68,6 +69,13 @@ class UseCases(CloseUseCases):
             clock=ports.clock,
             months=ports.settings.usage_months,
         )
+
+    @cached_property
+    def usage_finder(self) -> UsageFinder:
+        """Finds out whether a month has usage."""
+        from monthclose.use_cases.archive.find_usage import UsageFinder
+
+        return UsageFinder(self.archive_planner, self.ports.directory, self.ports.leaving_usage)
 
     @cached_property
     def archive_store(self) -> ArchiveStore:

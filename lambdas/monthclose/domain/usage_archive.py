@@ -15,7 +15,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any
@@ -94,14 +94,29 @@ def part_key(period: Period, number: int) -> str:
     return f"{month_folder(period)}_part-{number:04}.json"
 
 
+NOTED_FOR = timedelta(minutes=10)
+"""For how long whoever stores usage of a month that is not archived leaves its note as it is."""
+
+
 def came_back_key(period: Period) -> str:
-    """Name the object that says that usage has come back to DynamoDB, and so that the month is due again."""
+    """Name the note that usage of a month is in DynamoDB: it came for the first time, or after it was archived."""
     return f"{USAGE_CAME_BACK_PREFIX}{period}.json"
 
 
-def came_back_object(period: Period) -> tuple[str, bytes]:
-    """Return that object: its key, and what is in it."""
-    return came_back_key(period), b"{}"
+def noted_period(key: str) -> Period:
+    """Read which month a note is about."""
+    return Period.parse(key.removeprefix(USAGE_CAME_BACK_PREFIX).removesuffix(".json"))
+
+
+def came_back_object(period: Period, until: datetime | None = None) -> tuple[str, bytes]:
+    """Return the note: its key, and what is in it.
+
+    Parameters
+    ----------
+    until : datetime or None
+        Before that, more usage may come without another note.
+    """
+    return came_back_key(period), json.dumps({"until": until.isoformat()} if until else {}).encode()
 
 
 class Kind(StrEnum):

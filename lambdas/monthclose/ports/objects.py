@@ -46,5 +46,8 @@ class ObjectStore(Protocol):
     def has(self, key: str) -> bool:
         """Whether there is such an object."""
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List the objects whose keys begin with a prefix, in the order of their keys."""
+
     def location(self, key: str) -> dict[str, str]:
         """Return where an object is, for other systems: `{"bucket": …, "key": …}`."""

@@ -1,6 +1,6 @@
 """`monthclose usage archive`: what is archived and due, and archiving it now."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -44,11 +44,43 @@ def test_one_month_is_archived_and_told_in_json(monthclose: Command) -> None:
     assert said["place"] == {"bucket": "documents", "key": "usage-archive/"}
 
 
-def test_a_month_from_before_the_first_close_is_archived_by_name_and_then_listed(monthclose: Command) -> None:
+def test_a_month_from_before_the_first_close_is_due_once_its_usage_was_stored(
+    monthclose: Command, world: World
+) -> None:
+    world.use("acme", "3", period=Period(2024, 5))
+    said = monthclose("usage", "archive", "--check").stdout
+    assert "usage is in DynamoDB of 2024-05, 2025-08 to 2026-11, as far as is known" in said
+    assert "3 months due: 2024-05, 2025-08, 2025-09" in said
+    assert monthclose.json("usage", "archive", "--check", "--json")["in_dynamodb"][:2] == ["2024-05", "2025-08"]
+    world.clock.now += timedelta(hours=1)
+    monthclose("usage", "archive")
+    said = monthclose.json("usage", "archive", "--check", "--json")
+    assert [one["period"] for one in said["archived"] if one["events"]] == ["2024-05", "2025-09"]
+    assert (said["due"], said["in_dynamodb"][0]) == ([], "2025-10")
+
+
+def test_a_month_whose_usage_nobody_noted_is_archived_by_name_and_then_listed(
+    monthclose: Command, world: World
+) -> None:
+    world.use("acme", "3", period=Period(2024, 5))
+    world.documents.delete("usage-came-back/2024-05.json")
     said = monthclose("usage", "archive", "2024-05", "--check").stdout
     assert "no usage of 2024-05 is archived; to archive it: monthclose usage archive 2024-05" in said
+    assert "2024-05" not in monthclose("usage", "archive", "--check").stdout
     assert "2024-05" in monthclose("usage", "archive", "2024-05").stdout
     assert "2024-05" in monthclose("usage", "archive", "--check").stdout
+
+
+@pytest.mark.parametrize("check", [(), ("--check",)])
+def test_a_mistyped_month_without_usage_is_refused_and_makes_nothing(
+    monthclose: Command, world: World, check: tuple[str, ...]
+) -> None:
+    before = dict(world.documents.objects)
+    said = monthclose("usage", "archive", "2006-10", *check, exit_code=2).stderr
+    assert "error: no customer has usage of 2006-10\n" in said
+    assert "months that have some: monthclose usage archive --check" in said
+    assert world.documents.objects == before
+    assert not world.audit.told
 
 
 def test_a_month_that_is_too_young_is_refused(monthclose: Command) -> None:

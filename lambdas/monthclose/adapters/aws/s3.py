@@ -49,6 +49,16 @@ class S3Documents:
             return False
         return True
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List, a thousand with a request."""
+        after: dict[str, str] = {}
+        while True:
+            page = translated(client("s3").list_objects_v2, Bucket=self._bucket, Prefix=prefix, **after)
+            yield from (found["Key"] for found in page.get("Contents", ()))
+            if not page.get("IsTruncated"):
+                return
+            after = {"ContinuationToken": page["NextContinuationToken"]}
+
     def link(self, key: str, file_name: str, seconds: int) -> str:
         """Sign a request for an object; it has the signer's permissions, no more."""
         arguments = {

@@ -11,6 +11,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.usage_archive import (
     FEWEST_MONTHS,
+    NOTED_FOR,
     ArchivedMonth,
     ArchivedPart,
     came_back_object,
@@ -42,6 +43,7 @@ class ArchivedUsage:
         self._documents, self._files, self._clock = documents, files, clock
         self._parts: dict[Period, int] = {}
         self._absent: dict[Period, datetime] = {}
+        self._noted: dict[Period, datetime] = {}
 
     def may_have(self, period: Period) -> bool:
         """Ask for the month, but for the newest ones, and for those that were not archived a few minutes ago."""
@@ -77,9 +79,14 @@ class ArchivedUsage:
                 return
 
     def comes_back(self, period: Period) -> None:
-        """Note it, if the month is archived: it is due again."""
+        """Note the month, so that it is due one day: an archived one each time, another one every ten minutes."""
         if self.may_have(period):
             self._documents.put(*came_back_object(period))
+            return
+        noted, now = self._noted.get(period), self._clock()
+        if noted is None or not noted <= now < noted + NOTED_FOR:
+            self._documents.put(*came_back_object(period, until=now + NOTED_FOR))
+            self._noted[period] = now
 
     def _is_new(self, period: Period) -> bool:
         newest = newest_archived(self._clock(), FEWEST_MONTHS)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from monthclose.domain.period import Period
@@ -13,9 +14,10 @@ from monthclose.domain.usage_archive import (
     came_back_key,
     came_back_object,
     month_key,
+    noted_period,
     part_key,
 )
-from monthclose.names import ARCHIVE_PARTS_PREFIX, USAGE_ARCHIVE_PREFIX
+from monthclose.names import ARCHIVE_PARTS_PREFIX, USAGE_ARCHIVE_PREFIX, USAGE_CAME_BACK_PREFIX
 from monthclose.ports import Documents
 from monthclose.use_cases.stored_documents import read_json
 
@@ -141,9 +143,15 @@ class ArchiveStore:
         """Note that usage of a month is in DynamoDB."""
         self.documents.put(*came_back_object(period))
 
-    def forget_return(self, period: Period) -> None:
-        """Forget that: the month is archived from now on."""
-        self.documents.delete(came_back_key(period))
+    def forget_return(self, period: Period, now: datetime) -> None:
+        """Forget that, as the month is archived from now on; unless more may have come that nobody notes any more."""
+        note = read_json(self.documents, came_back_key(period)) or {}
+        if "until" not in note or datetime.fromisoformat(note["until"]) <= now:
+            self.documents.delete(came_back_key(period))
+
+    def noted(self) -> set[Period]:
+        """Read of which months some usage is in DynamoDB, as far as that was noted."""
+        return {noted_period(key) for key in self.documents.keys(USAGE_CAME_BACK_PREFIX)}
 
     def plan(self, period: Period, name: str) -> ArchivePlan | None:
         """Read a plan."""

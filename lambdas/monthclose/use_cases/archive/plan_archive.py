@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
+from itertools import takewhile
 
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
@@ -41,25 +42,40 @@ class ArchivePlanner:
     clock: Clock
     months: int | None
 
-    def old_months(self) -> Iterator[Period]:
-        """Iterate over the months that may be archived, oldest first.
+    def known_months(self) -> list[Period]:
+        """List the months that have usage as far as anybody knows, oldest first.
 
-        They begin with the month before the first close; of the months before that, only those that somebody has
-        archived by name. Months that were archived when fewer months stayed are among them.
+        Those from the month before the first close on; of the months before that, those whose usage was noted when it
+        was stored, and those that somebody has archived by name.
         """
-        newest = newest_archived(self.clock(), FEWEST_MONTHS)
-        months = self.store.months()
+        months, now = self.store.months() | self.store.noted(), Period.of(self.clock())
         closed = [close.period.calendar_month for close in self.closes.all()]
         period = min(closed).previous if closed else None
-        while period and newest and period <= newest:
+        while period and period <= now:
             months.add(period)
             period = period.next
-        return iter(sorted(months))
+        return sorted(months)
+
+    def old_months(self) -> list[Period]:
+        """List the known months that may be archived, oldest first.
+
+        Months that were archived when fewer months stayed are among them.
+        """
+        newest, archived = newest_archived(self.clock(), FEWEST_MONTHS), self.store.months()
+        return [month for month in self.known_months() if month in archived or (newest and month <= newest)]
+
+    def stored_months(self) -> Iterator[Period]:
+        """Iterate over the known months of which usage may be in DynamoDB, oldest first."""
+        return filter(self._is_stored, self.known_months())
 
     def due(self) -> Iterator[Period]:
         """Iterate over the months that are to be archived, oldest first."""
+        return takewhile(self.is_old, self.stored_months())
+
+    def is_old(self, period: Period) -> bool:
+        """Whether a month is older than those that stay."""
         newest = newest_archived(self.clock(), self.months)
-        return (period for period in self.old_months() if newest and period <= newest and self._is_due(period))
+        return newest is not None and period <= newest
 
     def next_due(self) -> Period | None:
         """Find the oldest month that is due.
@@ -143,7 +159,7 @@ class ArchivePlanner:
         month = before or ArchivedMonth(period, plan.parts, plan.name, now)
         self.store.put_month(month.begun_again(plan.name, now))
         # Usage that comes back from now on notes it again: it may have been read before it came.
-        self.store.forget_return(period)
+        self.store.forget_return(period, now)
         return plan
 
     def deal(self, plan: ArchivePlan, *, time_is_up: TimeIsUp = lambda: False) -> bool:
@@ -173,7 +189,7 @@ class ArchivePlanner:
         plan.pieces += 1
         self.store.put_plan(plan)
 
-    def _is_due(self, period: Period) -> bool:
+    def _is_stored(self, period: Period) -> bool:
         month = self.store.month(period)
         return month is None or month.completed_at is None or self.store.came_back(period)
 

@@ -155,14 +155,17 @@ class DynamoUsageStore:
         return plans
 
     def _note_returns(self, changes: Iterable[UsageChange]) -> None:
-        """Note, before they are written, the periods whose usage may come back; once each, whoever's it is.
+        """Note, before they are written, the periods whose usage comes for the first time or again; once each.
 
         Not remembered for the next time: an archive run may have begun by then, and want to know of it again.
         """
         periods = {change.month.period: None for change in changes if change.seen in (NOTHING, EARLIER)}
         for period in periods:
-            for store in self._earlier:
-                store.comes_back(period)
+            self._note_return(period)
+
+    def _note_return(self, period: Period) -> None:
+        for store in self._earlier:
+            store.comes_back(period)
 
     def _read(self, wanted: Mapping[UsageMonth, Collection[str]], *, consistent: bool) -> dict[UsageMonth, Reading]:
         """Read months; a large one that was read before only as far as it has grown, or has what is wanted."""
@@ -240,6 +243,7 @@ class DynamoUsageStore:
         knowing_better = self._earlier[:-1]
         if any(store.may_have(month.period) and next(store.events(*month), None) for store in knowing_better):
             return False
+        self._note_return(month.period)
         return self._mover.adopt(month, events) is not None
 
     def expire(self, month: UsageMonth, seen: str, at: datetime) -> bool:
