@@ -16,6 +16,7 @@ from constructs import Construct
 
 from monthclose.names import (
     IMPORT_SOURCES_PREFIX,
+    PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
     RETRIES_PREFIX,
     TAX_TABLES_PREFIX,
@@ -30,6 +31,7 @@ from stacks.state_stack import StateStack
 
 _ORDERED = (
     IMPORT_SOURCES_PREFIX,
+    PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
     TAX_TABLES_PREFIX,
     COMPANY,
@@ -90,14 +92,16 @@ class People(Construct):
         acts = tables[Env.AUDIT_TABLE].table_arn
         scanned = [tables[env].table_arn for env in (Env.CUSTOMERS_TABLE, Env.USAGE_TABLE)]
         read = [tables[env].table_arn for env in (*_BOOKS, *_USAGE, Env.CLOSES_TABLE)]
-        documents = self._state.documents.bucket
+        documents, dropped = self._state.documents.bucket, self._state.usage
         return [
             _statement(["cloudformation:DescribeStacks"], [Stack.of(self).stack_id]),
             _statement(_of("dynamodb", "GetItem", "BatchGetItem", "Query"), read),
             _statement(["dynamodb:Scan"], scanned),
             _statement(_of("dynamodb", "GetItem", "Query"), [acts, f"{acts}/index/*"]),
             _statement(["s3:GetObject"], [documents.arn_for_objects("*")]),
-            _statement(["s3:ListBucket"], [documents.bucket_arn]),
+            _statement(["s3:ListBucket"], [documents.bucket_arn, dropped.bucket_arn]),
+            _statement(["s3:ListBucketVersions"], [dropped.bucket_arn]),
+            _statement(["s3:GetObject"], [dropped.arn_for_objects(f"{PARTS_PREFIX}*/outcome.json")]),
             self._writing([PDFS]),  # made when it is asked for, and kept
             _statement(["states:DescribeExecution"], self._executions()),
             _statement(["lambda:InvokeFunction"], [self._operated.show_close.function_arn]),

@@ -10,7 +10,7 @@ from cli.interface.running import runs
 
 usage = typer.Typer(
     name="usage",
-    help="Stored usage: archive what is old, move what earlier releases have stored.",
+    help="Stored usage: list dropped files, archive what is old, move what earlier releases have stored.",
     no_args_is_help=True,
 )
 
@@ -33,6 +33,20 @@ def archive(
     Usage older than the setting usage_months (13) is moved every day by itself, a month at a time; this does it now.
     Nothing leaves before its files were read back and compared. Ctrl-C ends the waiting only; what was interrupted
     continues where it stopped. A month without usage is refused; --check lists those that have some.
+    """
+
+
+@usage.command("drops", cls=Command)
+@runs("cli.commands.usage_drops:drops")
+def drops(
+    ctx: typer.Context,
+    most: Annotated[int, typer.Option(metavar="NUMBER", min=1, max=10_000, help="Show at most so many.")] = 20,
+    in_json: options.InJson = False,
+) -> None:
+    """List the usage files that were dropped into the bucket, the latest first, and what became of each.
+
+    Of a file that was imported: how many rows, and how many were rejected. Of another one: that it waits, is being
+    imported, was only checked, cannot be used (and why), or that its import failed.
     """
 
 

@@ -57,6 +57,22 @@ def test_a_deleted_object_has_no_latest_version_and_its_earlier_ones_are_read(wo
     assert read(world, version)[0] == b"content"
 
 
+def test_all_versions_are_listed_with_their_size_and_which_is_the_latest(world: AnyWorld) -> None:
+    assert list(world.inbox.arrived("usage/")) == []
+    first, second = drop(world, b"first"), drop(world, b"second one")
+    found = {each.version: (each.key, each.size, each.latest) for each in world.inbox.arrived("usage/")}
+    assert found == {first: (KEY, 5, False), second: (KEY, 10, True)}
+    assert list(world.inbox.arrived("usage/b")) == []
+    withdraw(world)
+    assert [each.latest for each in world.inbox.arrived("usage/")] == [False, False]
+
+
+def test_however_many_versions_there_are_all_are_listed(aws: Runtime) -> None:
+    for number in range(1005):
+        aws.inbox.put(f"usage/{number:04}.csv", b"")
+    assert [each.key for each in aws.inbox.arrived("usage/")] == [f"usage/{number:04}.csv" for number in range(1005)]
+
+
 def test_a_version_that_is_gone_is_requested_again(world: AnyWorld) -> None:
     drop(world, b"content")
     with pytest.raises(TryLaterError), world.inbox.open(KEY, "no-such-version"):

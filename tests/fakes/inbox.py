@@ -5,9 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from monthclose.errors import TryLaterError
 from monthclose.ports import Arrival
+from monthclose.ports.inbox import Arrived
 from tests.fakes import FakeDocuments
 
 
@@ -18,6 +20,7 @@ class Version:
     name: str
     content: bytes | None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    time: datetime = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 class FakeInbox(FakeDocuments):
@@ -27,6 +30,8 @@ class FakeInbox(FakeDocuments):
         super().__init__()
         self.versions: dict[str, list[Version]] = defaultdict(list)
         self.deleted: list[str] = []
+        self.now = Version.time
+        """When what is put next comes."""
 
     def drop(self, key: str, content: bytes, **metadata: str) -> str:
         """Put an object, as a sender does; returns the version."""
@@ -38,8 +43,15 @@ class FakeInbox(FakeDocuments):
 
     def _add(self, key: str, content: bytes | None, metadata: Mapping[str, str]) -> str:
         name = f"version-{len(self.versions[key]) + 1}"
-        self.versions[key].append(Version(name, content, metadata))
+        self.versions[key].append(Version(name, content, metadata, self.now))
         return name
+
+    def arrived(self, prefix: str) -> Iterator[Arrived]:
+        for key in sorted(key for key in self.versions if key.startswith(prefix)):
+            for version in reversed(self.versions[key]):
+                if version.content is not None:
+                    latest = version is self.versions[key][-1]
+                    yield Arrived(key, version.name, version.time, len(version.content), latest)
 
     def latest(self, key: str) -> str:
         versions = self.versions[key]

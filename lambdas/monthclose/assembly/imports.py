@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.imports.group_customers import Regrouper
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
+    from monthclose.use_cases.imports.list_drops import DropLister
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.move_usage import UsageMover
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
@@ -101,6 +102,16 @@ class ImportUseCases(CustomerUseCases):
             settings.max_rejected_percent,
             settings.calendar.zone,
         )
+
+    @cached_property
+    def drop_lister(self) -> DropLister:
+        """Lists dropped usage files."""
+        from monthclose.use_cases.imports.list_drops import DropLister
+        from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper
+
+        ports = self.ports
+        outcomes = OutcomeKeeper(ports.inbox, self.acts)
+        return DropLister(ports.inbox, outcomes, ports.audit, ports.claims, ports.workflow, ports.clock)
 
     @cached_property
     def sources(self) -> SourceKeeper:

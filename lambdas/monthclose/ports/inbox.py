@@ -1,9 +1,10 @@
 """The bucket that usage files are dropped into."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from monthclose.ports.objects import ObjectStore
@@ -25,8 +26,32 @@ class Arrival:
     metadata: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One version of an object that somebody has put there.
+
+    Parameters
+    ----------
+    time : datetime
+        When it was put there.
+    size : int
+        In bytes.
+    latest : bool
+        Whether no other version has come since, and it was not deleted.
+    """
+
+    key: str
+    version: str
+    time: datetime
+    size: int
+    latest: bool
+
+
 class Inbox(ObjectStore, Protocol):
     """The bucket of dropped files, their rejects, and the parts of imports."""
+
+    def arrived(self, prefix: str) -> Iterator[Arrived]:
+        """List all versions of the objects whose keys begin with a prefix, in the order of their keys."""
 
     def latest(self, key: str) -> str:
         """Name the latest version of an object; empty if there is none or it was deleted."""

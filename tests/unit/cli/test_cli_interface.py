@@ -46,6 +46,7 @@ READS = {
     "sources",
     "statement",
     "status",
+    "usage drops",
 }
 """Commands that change nothing of a company's; `local` is a sandbox."""
 _UNNATURAL = re.compile(r"if not said|\banew\b|taken back|who has none|told to nobody|\bmend|\bgo on with\b|\bsay `")

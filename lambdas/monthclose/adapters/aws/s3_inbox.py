@@ -12,6 +12,7 @@ from monthclose.adapters.aws.s3_streams import ObjectStream, translated
 from monthclose.domain.errors import UserMistakeError
 from monthclose.errors import TryLaterError
 from monthclose.ports import Arrival
+from monthclose.ports.inbox import Arrived
 
 
 class S3Inbox(S3Documents):
@@ -24,6 +25,17 @@ class S3Inbox(S3Documents):
         except KeyError:
             return ""
         return str(head["VersionId"])
+
+    def arrived(self, prefix: str) -> Iterator[Arrived]:
+        """List, a thousand with a request."""
+        after: dict[str, str] = {}
+        while True:
+            page = translated(client("s3").list_object_versions, Bucket=self._bucket, Prefix=prefix, **after)
+            for found in page.get("Versions", ()):
+                yield Arrived(found["Key"], found["VersionId"], found["LastModified"], found["Size"], found["IsLatest"])
+            if not page.get("IsTruncated"):
+                return
+            after = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
     @contextmanager
     def open(self, key: str, version: str) -> Iterator[Arrival]:

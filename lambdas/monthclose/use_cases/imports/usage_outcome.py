@@ -20,6 +20,8 @@ from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
 
 _MOST_REASONS = 3
 IMPORTED, CHECKED, UNUSABLE = "imported", "checked", "unusable"
+IMPORTED_ACT = "usage.imported"
+"""What the audit trail calls an import."""
 
 
 class UsageOutcome(TypedDict):
@@ -146,7 +148,7 @@ class OutcomeKeeper:
         """Record the import as one act, with counts and nothing of what is in the file."""
         periods = outcome["periods"]
         self.acts.record(
-            "usage.imported",
+            IMPORTED_ACT,
             by="file drop",
             after=in_json(
                 file=outcome["key"],
