@@ -72,7 +72,7 @@ def _tell(system: System, asked: list[Period] | None, *, in_json: bool) -> None:
     else:
         say("no usage is archived")
     if stored and not asked:
-        say(f"usage is in DynamoDB of {_spans(stored)}, as far as is known")
+        say(f"usage may be in DynamoDB of {_spans(stored)}")
     _tell_due(system, due)
 
 

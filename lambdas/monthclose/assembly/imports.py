@@ -111,7 +111,7 @@ class ImportUseCases(CustomerUseCases):
 
         ports = self.ports
         outcomes = OutcomeKeeper(ports.inbox, self.acts)
-        return DropLister(ports.inbox, outcomes, ports.audit, ports.claims, ports.workflow, ports.clock)
+        return DropLister(ports.inbox, outcomes, ports.audit, ports.claims, ports.workflow, ports.machine_clock)
 
     @cached_property
     def sources(self) -> SourceKeeper:
