@@ -121,7 +121,7 @@ def assert_listed(system: System, period: Period, report: dict[str, Any]) -> Non
     assert lists.page(NOTICES, of_month).total == report["notices"]["sent"]
     assert [row["customer_id"] for row in lists.page(PARKED, of_month).rows] == ["unpriced"]
     everybody = {str(row["customer_id"]): row for row in lists.page(CUSTOMERS, Query()).rows}
-    for name, account in system.runtime.directory.accounts(everybody).items():
+    for name, account in system.runtime.books.customers(everybody).items():
         row = everybody[name]
         stands = (account.receivable_minor, account.credit_minor, account.balance.minor, bool(account.held_since))
         listed = (row["receivable_minor"], row["credit_minor"], row["balance_minor"], bool(row["held_since"]))

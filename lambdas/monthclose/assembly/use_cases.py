@@ -231,7 +231,7 @@ class UseCases(CloseUseCases):
         from monthclose.use_cases.proof.check_batch import BatchChecker
 
         ports = self.ports
-        return BatchChecker(ports.books, ports.closes, ports.directory, ports.documents, ports.clock)
+        return BatchChecker(ports.books, ports.closes, ports.documents, ports.clock)
 
     @cached_property
     def prover(self) -> CloseProver:
@@ -274,7 +274,6 @@ class UseCases(CloseUseCases):
         return PackPartReader(
             books=ports.books,
             closes=ports.closes,
-            directory=ports.directory,
             documents=ports.documents,
             store=PackStore(ports.documents),
             executor=ports.executor("pack", READERS),
