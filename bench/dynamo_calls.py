@@ -21,8 +21,10 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from bench.costs.beside import HERE, output_of, program
+from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.books import DynamoBooks
 from monthclose.adapters.dynamo.models import bind
+from monthclose.adapters.dynamo.throttling import DynamoPatience
 from tests.world import OCTOBER, World
 
 _MODULE = "bench.dynamo_calls"
@@ -72,7 +74,7 @@ def _measure(port: str) -> dict[str, float]:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }
     settings: Any = SimpleNamespace(**{f"{name}_table": name for name in _TABLES})
-    books, world = DynamoBooks(bind(settings, "us-east-1")), World()
+    books, world = DynamoBooks(bind(settings, "us-east-1"), Batches(DynamoPatience())), World()
     name = world.add_customer("cust-0000001", method="pm_card_visa")
     world.use(name, "30.00", period=OCTOBER)
     world.close(OCTOBER)

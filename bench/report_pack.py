@@ -68,7 +68,7 @@ class _Folder(FakeDocuments):
 
 
 class _Same:
-    """Books and directory of customers who are all the same."""
+    """Books of customers who are all the same."""
 
     def __init__(self, world: World, name: str) -> None:
         self._account, self._months = world.customer(name), world.books.months(name)
@@ -79,7 +79,7 @@ class _Same:
     def months(self, _customer_id: str) -> Mapping[Period, CustomerMonth]:
         return self._months
 
-    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+    def customers(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
         return {name: self.customer(name) for name in customer_ids}
 
 
@@ -122,7 +122,7 @@ def run(customers: int) -> Iterator[str]:
             documents.put(key, content)
         store, same = PackStore(documents), _Same(world, "customer")
         plan = PackPlan(OCTOBER, "bench", 1, MadeFor.PERSON, world.clock(), "", customers, batches, 1)
-        stores: Any = (same, _Batches(world), same, documents, store, executor, _Nowhere(), world.clock)
+        stores: Any = (same, _Batches(world), documents, store, executor, _Nowhere(), world.clock)
         reader = PackPartReader(*stores)
         began = time.perf_counter()
         reader.read(plan, 0)

@@ -120,7 +120,7 @@ class Runtime:
         """Customers, invoices, payments, entries."""
         from monthclose.adapters.dynamo.books import DynamoBooks
 
-        return DynamoBooks(self._connection, self.settings.calendar)
+        return DynamoBooks(self._connection, self._batches, self.settings.calendar)
 
     @cached_property
     def closes(self) -> Closes:

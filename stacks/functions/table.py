@@ -58,6 +58,8 @@ _MAILING = {**_BOOKS, **_PROVIDERS}
 _SETTLING = {_CLOSES: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE)}
 """Whoever goes on with what closes left unfinished reads those batches, which an index names, together."""
 _ACCOUNTS = (_GET, _BATCH_GET)
+_BATCH_BOOKS = {**_BOOKS, _CUSTOMERS: (*_ACCOUNTS, _PUT)}
+"""Whoever works on a batch of customers reads their accounts together, and one again that has changed meanwhile."""
 _ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
 """What the proof reads: documents, and the drafts that they were made from."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
@@ -105,7 +107,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         machine=_CLOSE,
         access=Access(
-            tables={**_READ_USAGE, **_BOOKS, **_PROVIDERS},
+            tables={**_READ_USAGE, **_BATCH_BOOKS, **_PROVIDERS},
             reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, USAGE_ARCHIVE_PREFIX, *_RATING),
             writes_documents=(CARRIED, DRAFTS, INVOICES, *_ROWS),
             uploads_documents=(REHEARSALS,),
@@ -129,7 +131,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.SEND_REMAINING_NOTICES: Spec(
         900, 1024, machine=_CLOSE, access=Access(tables=_MAILING, writes_documents=_ROWS)
     ),
-    Function.APPLY_HOLDS: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING, writes_documents=_ROWS)),
+    Function.APPLY_HOLDS: Spec(
+        900, machine=_CLOSE, access=Access(tables={**_MAILING, **_BATCH_BOOKS}, writes_documents=_ROWS)
+    ),
     Function.PARK_CUSTOMERS: Spec(
         300,
         machine=_CLOSE,
@@ -188,7 +192,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_RECONCILE,
         access=Access(
-            tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_PROVIDERS},
+            tables={**_BATCH_BOOKS, **_PROVIDERS},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, *_ROWS),
         ),
@@ -333,7 +337,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         1024,
         access=Access(
-            tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
+            tables={**_BATCH_BOOKS, **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, CREDIT_NOTES, DRAFTS, *_ROWS),

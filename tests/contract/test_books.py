@@ -80,6 +80,37 @@ def test_committed_records_are_read_back(world: AnyWorld) -> None:
     assert dict(world.books.months("acme")) == {OCTOBER: month}
 
 
+def test_a_commit_returns_the_records_as_they_are_then(world: AnyWorld) -> None:
+    """A month need not be read again after a commit: it is the one before with what the commit returned."""
+    told = Notice("acme", OCTOBER, "receipt", NoticeState.CLAIMED, NOON)
+    reminder = replace(told, kind="reminder", step="2026-11-01-day-3")
+    replaced = replace(INVOICE, replaced_by="INV-00000009")
+    steps: list[list[Record]] = [
+        [Customer("acme", PROFILE), INVOICE, PAYMENT, ENTRY],
+        [replace(ENTRY, entry_id="a later one", time=NOON + timedelta(days=1)), replace(PAYMENT, sequence=2)],
+        [replace(PAYMENT, version=1).to(PaymentState.PAID, NOON, "collected"), NOTE],
+        [told],
+        [replace(told, state=NoticeState.SENT, message_id="message-1", version=1)],
+        [replace(told, kind="credit_note", step=NOTE.number), reminder],
+        [HoldChange("acme", OCTOBER, HoldAction.PLACED, "declined", NOON)],
+        [HoldChange("acme", OCTOBER, HoldAction.LIFTED, "paid", NOON, number=2)],
+        [Parking("acme", OCTOBER, "no_price", "SKU x", NOON)],
+        [Parking("acme", OCTOBER, "no_price", "SKU x", NOON, active=False, version=1)],
+        [Carried("acme", OCTOBER, "USD", 30, NOON, DocumentPlace("carried/key", 5, 7, "hash"))],
+        [replaced, replace(INVOICE, number="INV-00000009", version=1)],
+        [],
+    ]
+    known = CustomerMonth()
+    for records in steps:
+        written = world.books.commit(*records)
+        known = known.after(*(record for record in written if not isinstance(record, Customer)))
+        assert known == world.books.month("acme", OCTOBER)
+        assert [type(record) for record in written] == [type(record) for record in records]
+    assert known.superseded
+    assert known.invoice
+    assert known.invoice.number == "INV-00000009"
+
+
 def test_missing_records_are_none_or_empty(world: AnyWorld) -> None:
     assert world.books.customer("nobody") is None
     assert world.books.month("nobody", OCTOBER) == CustomerMonth()

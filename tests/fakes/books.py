@@ -133,6 +133,10 @@ class FakeBooks:
         assert found is None or isinstance(found, Customer)
         return found
 
+    def customers(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+        found = {name: self.customer(name) for name in customer_ids}
+        return {name: customer for name, customer in found.items() if customer}
+
     def month(self, customer_id: str, period: Period) -> CustomerMonth:
         return self.months(customer_id).get(period, CustomerMonth())
 
@@ -152,7 +156,7 @@ class FakeBooks:
             month |= {kept: tuple(sorted(month[kept], key=order)) for kept, order in _ORDERS.items() if kept in month}
         return {period: CustomerMonth(**{"entries": ()} | months[period]) for period in sorted(months)}
 
-    def commit(self, *records: Record) -> None:
+    def commit(self, *records: Record) -> tuple[Record, ...]:
         replaced = {record.replaced_by: record for record in records if _is_replaced(record)}
         for record in records:
             _refuse_what_dynamodb_refuses(record)
@@ -164,7 +168,7 @@ class FakeBooks:
                 said = replaced.get(record.number, record)
                 if _said(said) != _said(stored):
                     raise ConflictError(f"{_key(record)} is issued: what it says never changes")
-        changes = []
+        changes, written = [], list[Record]()
         for record in records:
             self._keys[record.customer_id][_key(record)] = None
             before = self.records.get(_key(record))
@@ -174,11 +178,13 @@ class FakeBooks:
             else:
                 after = replace(record, version=record.version + 1)
             self.records[_key(record)] = after
+            written.append(after)
             if isinstance(after, HoldChange | Payment):
                 assert before is None or isinstance(before, HoldChange | Payment)
                 changes.append(Change(before, after))
         for change in changes:
             self.hear(change)
+        return tuple(written)
 
 
 class CountingBooks(FakeBooks):
@@ -237,17 +243,13 @@ class FakeDirectory:
         return {name: record.profile for name, record in found.items() if isinstance(record, Customer)}
 
     def billed(self, customer_ids: Iterable[str]) -> Mapping[str, Billed]:
-        found = self.accounts(customer_ids)
+        found = self._books.customers(customer_ids)
         return {name: Billed(one.profile, one.cycles, one.zones) for name, one in found.items()}
 
     def currencies(self) -> Iterator[str]:
         for record in list(self._books.records.values()):
             if isinstance(record, Customer):
                 yield record.profile.currency
-
-    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
-        found = {name: self._books.customer(name) for name in customer_ids}
-        return {name: customer for name, customer in found.items() if customer}
 
     def owing(self) -> Iterator[Owing]:
         for record in list(self._books.records.values()):

@@ -19,7 +19,9 @@ class Hearing:
 
     queue_url: str
     heard: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """Detail types and details, as they came."""
+    """Detail types and details, as they came; what came twice is heard once."""
+    ids: set[str] = field(default_factory=set)
+    """EventBridge's id of each event that was heard: an event that is delivered again has the same."""
 
     def listen(self, seconds: int = 1) -> list[tuple[str, dict[str, Any]]]:
         """Take what has come, and return all that was heard so far."""
@@ -28,7 +30,9 @@ class Hearing:
         for message in answer.get("Messages", []):
             event = json.loads(message["Body"])
             check_event(event["detail-type"], event["detail"])
-            self.heard.append((event["detail-type"], event["detail"]))
+            if event["id"] not in self.ids:
+                self.ids.add(event["id"])
+                self.heard.append((event["detail-type"], event["detail"]))
             sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return self.heard
 

@@ -75,6 +75,7 @@ def test_every_kind_of_customer_ends_as_expected(system: System) -> None:
 
     report = system.close(period)
 
+    assert report["parked"] == {"no_price": 1}, report["names"]["parked"]
     others = report["customers"]["snapshot"] - 12  # of tests that ran before, without usage in this month
     assert report["customers"] | {"snapshot": 12} == {
         "snapshot": 12,
@@ -99,7 +100,6 @@ def test_every_kind_of_customer_ends_as_expected(system: System) -> None:
     assert report["money"]["USD"]["collected"] == 1234
     assert report["money"]["JPY"]["collected"] == 1234
     assert report["holds"] == {"placed": 3, "lifted": 0}
-    assert report["parked"] == {"no_price": 1}
     assert report["proof"]["ties"], report["proof"]
     assert amounts_by_customer(system.charges(period)) == {"pays": (1234, "usd"), "pays-yen": (1234, "jpy")}
     assert report["notices"]["sent"] == 10
@@ -121,7 +121,7 @@ def assert_listed(system: System, period: Period, report: dict[str, Any]) -> Non
     assert lists.page(NOTICES, of_month).total == report["notices"]["sent"]
     assert [row["customer_id"] for row in lists.page(PARKED, of_month).rows] == ["unpriced"]
     everybody = {str(row["customer_id"]): row for row in lists.page(CUSTOMERS, Query()).rows}
-    for name, account in system.runtime.directory.accounts(everybody).items():
+    for name, account in system.runtime.books.customers(everybody).items():
         row = everybody[name]
         stands = (account.receivable_minor, account.credit_minor, account.balance.minor, bool(account.held_since))
         listed = (row["receivable_minor"], row["credit_minor"], row["balance_minor"], bool(row["held_since"]))

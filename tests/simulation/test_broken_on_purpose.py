@@ -28,13 +28,13 @@ def no_versions(patch: pytest.MonkeyPatch) -> None:
     """Writes that don't ask whether somebody else wrote first."""
     original = FakeBooks.commit
 
-    def commit(self: FakeBooks, *records: Record) -> None:
+    def commit(self: FakeBooks, *records: Record) -> tuple[Record, ...]:
         current = [self.records.get(_key(record)) for record in records]
         moved = [
             replace(record, version=getattr(stored, "version", 0)) if isinstance(record, Customer | Payment) else record
             for record, stored in zip(records, current, strict=True)
         ]
-        original(self, *moved)
+        return original(self, *moved)
 
     patch.setattr(FakeBooks, "commit", commit)
 

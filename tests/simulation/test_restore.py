@@ -28,9 +28,10 @@ class Remembering(WatchedBooks):
         super().__init__()
         self.moments: list[Moment] = []
 
-    def commit(self, *records: Record) -> None:
-        super().commit(*records)
+    def commit(self, *records: Record) -> tuple[Record, ...]:
+        written = super().commit(*records)
         self.moments.append(dict(self.records))
+        return written
 
 
 def lived(provider: str, method: str, *, retried: bool) -> tuple[Universe, list[Moment]]:

@@ -68,11 +68,12 @@ class WatchedBooks(FakeBooks):
         super().__init__()
         self.fuse = Fuse()
 
-    def commit(self, *records: Record) -> None:
+    def commit(self, *records: Record) -> tuple[Record, ...]:
         name = " + ".join(type(record).__name__ for record in records)
         self.fuse.point(f"before the write of {name}")
-        super().commit(*records)
+        written = super().commit(*records)
         self.fuse.point(f"after the write of {name}")
+        return written
 
 
 class Universe:

@@ -1,11 +1,13 @@
 """Packs of usage events: every event comes out as it went in, and they are small."""
 
+import random
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.usage import UsageEvent
 from monthclose.domain.usage_pack import event_ids, packed, repacked, unpacked
+from tests.unit.packs_of_format_1 import PACKS_OF_FORMAT_1
 from tests.world import OCTOBER
 
 RECEIVED = datetime(2026, 11, 1, 9, 30, 0, 123456, tzinfo=UTC)
@@ -31,6 +34,15 @@ IDS = (
 TIMES = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3, minutes=-30))]))
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(
     [Decimal("1.50"), Decimal("1.5"), Decimal("-0")]
+)
+USUAL_NUMBERS = st.builds(Decimal.scaleb, st.integers(-(10**6), 10**6).map(Decimal), st.integers(-6, 0))
+ODD_NUMBERS = ["-0", "-0.00", "0E-7", "1E+3", "0.1234567890123456789", "9" * 30]
+STEPS = st.one_of(
+    *(
+        st.lists(st.integers(least, most).map(unit.__mul__), max_size=100)
+        for unit in (timedelta(microseconds=1), timedelta(seconds=1), timedelta(hours=1))
+        for least, most in [(0, 255), (0, 70_000), (-300, 300)]
+    )
 )
 EVENTS = st.builds(
     UsageEvent,
@@ -64,6 +76,17 @@ def texts(event: UsageEvent) -> tuple[str, ...]:
     return str(event.quantity), str(event.unit_price), event.event_id
 
 
+def check(events: list[UsageEvent]) -> None:
+    """Check that events come out of a pack as they went in."""
+    [pack] = packed(events)
+    found = unpacked("acme", pack.body)
+    assert found == events
+    assert list(map(texts, found)) == list(map(texts, events))
+    assert event_ids(pack.body) == [event.event_id for event in events]
+    assert pack.events == len(events)
+    assert repacked(events) == pack
+
+
 @settings(max_examples=150)
 @given(
     st.lists(EVENTS, min_size=1, max_size=12)
@@ -82,13 +105,78 @@ def texts(event: UsageEvent) -> tuple[str, ...]:
     )
 )
 def test_events_come_out_of_a_pack_as_they_went_in(events: list[UsageEvent]) -> None:
-    [pack] = packed(events)
-    found = unpacked("acme", pack.body)
+    check(events)
+
+
+@pytest.mark.parametrize("odd", ["0", *ODD_NUMBERS])
+@settings(max_examples=25)
+@given(STEPS, st.data())
+def test_each_of_many_events_has_a_time_and_numbers_of_its_own(
+    odd: str, steps: list[timedelta], data: st.DataObject
+) -> None:
+    times = [OCTOBER.start + sum(steps[:at], timedelta()) for at in range(len(steps) + 1)]
+    numbers = USUAL_NUMBERS | st.just(Decimal(odd))
+
+    def many(of: st.SearchStrategy[Decimal | None]) -> list[Any]:
+        return data.draw(st.lists(of, min_size=len(times), max_size=len(times)))
+
+    quantities, prices = many(numbers), many(data.draw(st.sampled_from([numbers, numbers | st.none()])))
+    check(
+        [
+            replace(usual(at, f"e{at}"), time=time, quantity=quantity, unit_price=price)
+            for at, (time, quantity, price) in enumerate(zip(times, quantities, prices, strict=True))
+        ]
+    )
+
+
+@pytest.mark.parametrize("different", [2, 255, 256, 257, 2000])
+def test_values_come_again_in_any_order(different: int) -> None:
+    events = [usual(number, f"e{number}") for number in range(4_000)]
+    check(
+        [
+            replace(event, description=f"{number * 7919 % different}", quantity=Decimal(number * 31 % different))
+            for number, event in enumerate(events)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "places",
+    [[16, 4], [4, 16], [16, 3, 16, 4, 16], [16, 1, 4, 4, 16, 16], [4, 2], [2], [5, 16]],
+    ids=str,
+)
+@pytest.mark.parametrize("ids", [499, 500, 1001])
+def test_some_places_of_many_ids_have_few_different_digits(places: list[int], ids: int) -> None:
+    chance = random.Random(1)
+    for after in (0, 250):  # then more digits come after a while
+        names = [
+            "é-".join(f"{chance.randrange(most if number >= after else 1):x}" for most in places)
+            for number in range(ids)
+        ]
+        check([usual(number, name) for number, name in enumerate(names)])
+
+
+@pytest.mark.parametrize("ids", [["e", "e1"], ["1", "01", "001"], ["e9", "e10"], ["ab", "abc"], ["a0", "a1"]], ids=str)
+def test_ids_look_like_numbers_or_not(ids: list[str]) -> None:
+    check([usual(number, name) for number, name in enumerate(ids)])
+
+
+@pytest.mark.parametrize("most", [1, 255, 256, 65_535, 65_536, 10**17])
+def test_numbers_reach_from_the_lowest_to_the_highest(most: int) -> None:
+    events = [usual(number, f"e{number}") for number in range(20)]
+    for low in (0, -most):
+        quantities = [low, most, *(low + number * most // 20 for number in range(18))]
+        check([replace(event, quantity=Decimal(n)) for event, n in zip(events, quantities, strict=True)])
+
+
+@pytest.mark.parametrize(("events", "body"), PACKS_OF_FORMAT_1, ids=["counted", "uuids"])
+def test_a_pack_of_the_first_format_is_read(events: list[UsageEvent], body: bytes) -> None:
+    assert body[0] == 1
+    found = unpacked("acme", body)
     assert found == events
     assert list(map(texts, found)) == list(map(texts, events))
-    assert event_ids(pack.body) == [event.event_id for event in events]
-    assert pack.events == len(events)
-    assert repacked(events) == pack
+    assert event_ids(body) == [event.event_id for event in events]
+    assert repacked(found).body[0] == 2
 
 
 def usual(number: int, name: str) -> UsageEvent:
@@ -106,9 +194,9 @@ def usual(number: int, name: str) -> UsageEvent:
 @pytest.mark.parametrize(
     ("name", "largest_of_50", "bytes_of_each"),
     [
-        (lambda number: f"evt-{number:09}", 600, 6),
-        (lambda number: f"usage-2026-10.csv#{number * 20 + number % 3}", 650, 7),
-        (lambda number: str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))), 1400, 22),
+        (lambda number: f"evt-{number:09}", 400, 2),
+        (lambda number: f"usage-2026-10.csv#{number * 20 + number % 3}", 420, 2),
+        (lambda number: str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))), 1200, 17),
     ],
     ids=["numbered", "by file and line", "uuid"],
 )
@@ -119,6 +207,20 @@ def test_fifty_events_are_small_and_each_of_many_takes_a_few_bytes(
     assert len(few.body) <= largest_of_50
     many = list(packed([usual(number, name(number)) for number in range(10_000)]))
     assert sum(len(pack.body) for pack in many) <= 10_000 * bytes_of_each
+
+
+@pytest.mark.parametrize(("ids", "bytes_of_each"), [("numbered", 4.2), ("uuid", 19.5)])
+def test_what_is_random_takes_little_more_than_it_says(ids: str, bytes_of_each: float) -> None:
+    """SKU and resource have 3 and 2.3 bits, hundredths up to 720 have 16, and steps up to 480 seconds 8.7."""
+    chance, time, events = random.Random(1), OCTOBER.start, list[UsageEvent]()
+    for number in range(4_000):
+        name = f"evt-{number:09}" if ids == "numbered" else str(uuid.UUID(int=chance.getrandbits(128), version=4))
+        time += timedelta(seconds=chance.randrange(240) + chance.randrange(240))
+        size, quantity = chance.randrange(8), f"{chance.randrange(72_000) / 100:g}"
+        vm, what = f"vm-{chance.randrange(5)}", f"Instance of size {size}"
+        events.append(UsageEvent(name, "acme", f"sku-{size}", Decimal(quantity), time, resource=vm, description=what))
+    [pack] = packed(events)
+    assert len(pack.body) <= 4_000 * bytes_of_each
 
 
 def noise(seed: str, length: int) -> str:
@@ -156,3 +258,6 @@ def test_a_damaged_pack_is_not_read() -> None:
     damaged = pack.body[:middle] + bytes([pack.body[middle] ^ 1]) + pack.body[middle + 1 :]
     with pytest.raises(Exception):  # noqa: B017, PT011 - whichever: it must not be taken for usage
         unpacked("acme", damaged)
+    for size in range(1, len(pack.body)):
+        with pytest.raises(Exception):  # noqa: B017, PT011 - the same
+            unpacked("acme", pack.body[:size])

@@ -239,7 +239,7 @@ class UseCases(CloseUseCases):
         from monthclose.use_cases.proof.check_batch import BatchChecker
 
         ports = self.ports
-        return BatchChecker(ports.books, ports.closes, ports.directory, ports.documents, ports.clock)
+        return BatchChecker(ports.books, ports.closes, ports.documents, ports.clock)
 
     @cached_property
     def prover(self) -> CloseProver:
@@ -282,7 +282,6 @@ class UseCases(CloseUseCases):
         return PackPartReader(
             books=ports.books,
             closes=ports.closes,
-            directory=ports.directory,
             documents=ports.documents,
             store=PackStore(ports.documents),
             executor=ports.executor("pack", READERS),

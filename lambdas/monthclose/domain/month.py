@@ -1,8 +1,12 @@
 """One customer's month: all records of what a close did for them, read in one query."""
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -147,6 +151,10 @@ class HoldChange:
     version: int = 0
 
 
+type MonthRecord = Invoice | CreditNote | Carried | Payment | Entry | Notice | HoldChange | Parking
+"""What a month consists of."""
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerMonth:
     """The records of one customer and period; None where there is none.
@@ -183,6 +191,32 @@ class CustomerMonth:
     credit_notes: tuple[CreditNote, ...] = ()
     correction_notices: tuple[Notice, ...] = ()
     superseded: tuple[Invoice, ...] = ()
+
+    @classmethod
+    def of(cls, records: Iterable[MonthRecord]) -> "CustomerMonth":
+        """Put a month together from all its records, in whatever order they come."""
+        found: defaultdict[str, list[Any]] = defaultdict(list)
+        for record in records:
+            found[_field_of(record)].append(record)
+        fields: dict[str, Any] = {
+            field: tuple(sorted(those, key=_ORDERS[field])) if field in _ORDERS else those[-1]
+            for field, those in found.items()
+        }
+        return cls(**fields)
+
+    def after(self, *written: MonthRecord) -> "CustomerMonth":
+        """Return the month as it is once some of its records were written, as `Books.commit` returned them."""
+        found = {_identity(record): record for record in (*self.records, *written)}
+        return CustomerMonth.of(found.values())
+
+    @property
+    def records(self) -> tuple[MonthRecord, ...]:
+        """All its records."""
+        alone = (*((self.parking,) if self.parking else ()), *((self.carried,) if self.carried else ()))
+        return (
+            *(*alone, *self.invoices, *self.payments, *self.entries),
+            *(*self.notices, *self.holds, *self.credit_notes),
+        )
 
     @property
     def invoices(self) -> tuple[Invoice, ...]:
@@ -271,3 +305,53 @@ class CustomerMonth:
     def parked(self) -> bool:
         """Whether the customer waits for a person."""
         return self.parking is not None and self.parking.active
+
+
+_ORDERS: Mapping[str, Callable[[Any], Any]] = {
+    "holds": attrgetter("number"),
+    "entries": attrgetter("time"),
+    "manual": attrgetter("sequence"),
+    "reminders": attrgetter("time", "step"),
+    "credit_notes": attrgetter("number"),
+    "correction_notices": attrgetter("time", "step"),
+    "superseded": attrgetter("number"),
+}
+"""What the records of a month are in order of, where there may be several of a kind."""
+
+
+def _field_of(record: MonthRecord) -> str:  # noqa: PLR0911 (one return a kind)
+    """Say where in a month a record belongs."""
+    match record:
+        case Invoice():
+            return "superseded" if record.replaced_by else "invoice"
+        case Payment():
+            return "payment" if record.sequence == 1 else "manual"
+        case Entry():
+            return "entries"
+        case Notice() if record.step:
+            return "correction_notices" if record.of_correction else "reminders"
+        case Notice():
+            return "notice"
+        case HoldChange():
+            return "holds"
+        case CreditNote():
+            return "credit_notes"
+        case Carried():
+            return "carried"
+    return "parking"
+
+
+def _identity(record: MonthRecord) -> tuple[type, str | int]:
+    """Say which record of a month it is: a later state of the same one takes its place."""
+    match record:
+        case Entry():
+            return Entry, record.entry_id
+        case Invoice() | CreditNote():
+            return type(record), record.number
+        case Payment():
+            return Payment, record.sequence
+        case Notice():
+            return Notice, record.step
+        case HoldChange():
+            return HoldChange, record.number
+    return type(record), ""

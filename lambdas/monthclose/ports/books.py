@@ -6,16 +6,12 @@ from typing import NamedTuple, Protocol
 
 from monthclose.domain.accounts.customer import Customer, Profile, billing_zones
 from monthclose.domain.accounts.cycles import Cycles, cycles_for
-from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.calendar import Zones
 from monthclose.domain.closes.batching import Planned
-from monthclose.domain.invoices.credit_note import CreditNote
-from monthclose.domain.invoices.invoice import Invoice
-from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
-from monthclose.domain.payments.payment import Payment
+from monthclose.domain.month import CustomerMonth, MonthRecord
 from monthclose.domain.period import Period
 
-Record = Customer | Invoice | CreditNote | Carried | Payment | Entry | Notice | HoldChange | Parking
+type Record = Customer | MonthRecord
 """What `Books.commit` can write."""
 
 
@@ -25,14 +21,17 @@ class Books(Protocol):
     def customer(self, customer_id: str) -> Customer | None:
         """Read a customer's account; None if there is no such customer."""
 
+    def customers(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+        """Read the accounts of those ids that are customers, many at a time."""
+
     def month(self, customer_id: str, period: Period) -> CustomerMonth:
         """Read what a close recorded for one customer and period."""
 
     def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
         """Read all of a customer's months, oldest first."""
 
-    def commit(self, *records: Record) -> None:
-        """Write all records or none.
+    def commit(self, *records: Record) -> tuple[Record, ...]:
+        """Write all records or none, and return them as they are then.
 
         Each record must still have the version it was read with (0: must not exist yet) and gets the next one;
         a ledger entry must not exist yet.
@@ -102,9 +101,6 @@ class CustomerDirectory(Protocol):
 
     def currencies(self) -> Iterator[str]:
         """Iterate over the currencies of all customers, one for each of them, in constant memory; may lag a moment."""
-
-    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
-        """Read the accounts of those ids that are customers, many at a time; strongly consistent."""
 
     def owing(self) -> Iterator[Owing]:
         """Iterate over the customers who owe something or are on hold, in no order, in constant memory."""

@@ -1,12 +1,13 @@
 """The steps that all work on a batch shares: read the customers' months, park, record progress, retry lost races."""
 
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, wait
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, totals_of
 from monthclose.domain.errors import AmountTooLargeError, MonthCloseError, ParkCustomerError, UserMistakeError
 from monthclose.domain.month import CustomerMonth, Parking
@@ -116,6 +117,18 @@ def left_to_reconcile(closes: Closes, close: Close, provider: str) -> Iterator[B
     for progress in closes.all_progress(close.period):
         if progress.left_to_reconcile and progress.batch.provider == provider:
             yield progress
+
+
+READ_AHEAD = 25
+"""Accounts that are read together: few, as they are acted on one after the other, and may change meanwhile."""
+
+
+def read_accounts(books: Books, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+    """Read accounts together; none if one of them cannot be read: then each is read alone, where it can be said."""
+    try:
+        return books.customers(customer_ids)
+    except OF_ONE_CUSTOMER:
+        return {}
 
 
 def read_months(books: Books, customer_ids: Iterable[str], period: Period) -> dict[str, CustomerMonth]:

@@ -80,10 +80,10 @@ def test_a_thousand_customers_have_ten_runs_of_numbers_in_a_row_and_a_crash_cost
         world.use(name, "10")
     commit, commits = world.books.commit, count()
 
-    def dying(*records: Record) -> None:
+    def dying(*records: Record) -> tuple[Record, ...]:
         if next(commits) == 350:
             raise KilledError
-        commit(*records)
+        return commit(*records)
 
     world.books.commit = dying  # type: ignore[method-assign]
     with pytest.raises(KilledError):

@@ -15,6 +15,7 @@ from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.money import MOST_MINOR, Money
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import AmountTooLargeError, RecordRefusedError, TryLaterError
+from monthclose.ports import Record
 from tests.world import OCTOBER, World
 
 BATCH = Batch(0, "stripe", ("first", "middle", "last"))
@@ -166,10 +167,10 @@ def test_an_invoice_that_cannot_be_booked_keeps_its_number_and_the_others_are_bi
 ) -> None:
     commit = world.books.commit
 
-    def refusing(*records: Any) -> None:
+    def refusing(*records: Record) -> tuple[Record, ...]:
         if any(isinstance(record, Invoice) and record.customer_id == "middle" for record in records):
             raise error
-        commit(*records)
+        return commit(*records)
 
     world.books.commit = refusing  # type: ignore[method-assign]
     for round_number in (1, 2):  # a repair round makes no second number of it

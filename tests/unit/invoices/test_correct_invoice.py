@@ -18,7 +18,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, OutcomeUnknownError, TryLaterError
-from monthclose.ports import Collected
+from monthclose.ports import Collected, Record
 from monthclose.use_cases.payments.book_outcomes import Bookkeeper
 from monthclose.use_cases.proof.report import Report
 from tests.unit.accounts.test_adjust_account import moved, the_rest_of_the_close, usd, with_the_charge_queued
@@ -361,7 +361,7 @@ def test_a_conflicting_write_makes_it_read_again_and_keep_the_number() -> None:
     world = closed("declined")
     commit = world.books.commit
 
-    def overtaken(*records: Any) -> None:
+    def overtaken(*records: Record) -> tuple[Record, ...]:
         world.books.commit = commit  # type: ignore[method-assign]
         world.change("acme", hold_reason="changed meanwhile")
         with pytest.raises(ConflictError):

@@ -17,6 +17,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
 from monthclose.domain.pricing.models import PerUnit
 from monthclose.domain.pricing.reading import read_book
+from monthclose.ports import Record
 from monthclose.use_cases.invoices.explain_invoice import explain
 from tests.unit.invoices.groups import billed, company, documents, imported, row, use
 from tests.unit.invoices.late_usage import DECEMBER, NOVEMBER, close
@@ -358,11 +359,11 @@ def test_an_import_that_breaks_off_is_completed_by_importing_the_row_again(
     world = company(row("head"), row("other"), row("north", "head"))
     commit, left = world.books.commit, [commits]
 
-    def killed_after(*records: object) -> None:
+    def killed_after(*records: Record) -> tuple[Record, ...]:
         if not left[0]:
             raise KeyboardInterrupt
         left[0] -= 1
-        commit(*records)  # type: ignore[arg-type]
+        return commit(*records)
 
     monkeypatch.setattr(world.books, "commit", killed_after)
     with suppress(KeyboardInterrupt):

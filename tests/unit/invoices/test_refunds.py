@@ -22,7 +22,7 @@ from monthclose.errors import (
     ProviderDownError,
     TryLaterError,
 )
-from monthclose.ports import Collected, Mail, RefundFate, RefundOrder
+from monthclose.ports import Collected, Mail, Record, RefundFate, RefundOrder
 from monthclose.use_cases.invoices.refund_payment import FAILED, GivenBack, Refunder, RefundWanted
 from tests.world import OCTOBER, World
 
@@ -226,10 +226,10 @@ class Dies(BaseException):
 def test_whichever_write_is_the_last_before_a_crash_money_goes_back_once(world: World, write: int) -> None:
     commit, count = world.books.commit, iter(range(1, 1000))
 
-    def dying(*records: object) -> None:
+    def dying(*records: Record) -> tuple[Record, ...]:
         if next(count) == write:
             raise Dies
-        commit(*records)  # type: ignore[arg-type]
+        return commit(*records)
 
     world.books.commit = dying  # type: ignore[method-assign]
     try:

@@ -13,7 +13,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, NoticeState
 from monthclose.domain.notices.mail_event import MailEvent
 from monthclose.errors import ConflictError
-from monthclose.ports import Mail
+from monthclose.ports import Mail, Record
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.notices.hear_mail import Heard
 from monthclose.use_cases.notices.notice_texts import notice_tag
@@ -234,10 +234,10 @@ def test_an_unknown_race_is_tried_again() -> None:
     world = closed("ok")
     commit, failures = world.books.commit, [ConflictError("lost"), ConflictError("lost")]
 
-    def losing(*records: Any) -> None:
+    def losing(*records: Record) -> tuple[Record, ...]:
         if failures:
             raise failures.pop()
-        commit(*records)
+        return commit(*records)
 
     world.books.commit = losing  # type: ignore[method-assign]
     assert hear(world, bounce()) is Heard.NOTED

@@ -79,7 +79,7 @@ def test_the_reconciler_checks_the_months_and_keeps_what_the_close_found_of_acco
 ) -> None:
     world = a_month()
     ended = checks(world.reporter.report(OCTOBER, 1))
-    monkeypatch.setattr(world.directory, "accounts", None)
+    monkeypatch.setattr(world.books, "customers", None)
     monkeypatch.setattr(world.books, "customer", None)
     again = checks(the_day_after(world))
     assert {entry["state"] for entry in again.values()} == {"passed"}

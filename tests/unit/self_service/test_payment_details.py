@@ -9,7 +9,7 @@ import pytest
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.errors import ConflictError, ProviderDownError, ProviderPausedError, UnfinishedError
-from monthclose.ports import ProviderEvent, Refused
+from monthclose.ports import ProviderEvent, Record, Refused
 from monthclose.use_cases.payments.earlier_orders import order_of
 from monthclose.use_cases.self_service.payment_details import DetailsDesk, NoPageError
 from monthclose.use_cases.webhooks.apply_event import Result
@@ -299,12 +299,12 @@ def test_an_account_that_is_changed_meanwhile_keeps_both_changes(monkeypatch: py
     world = a_world()
     page, commit, raced = given(world), world.books.commit, list[bool]()
 
-    def racing(*records: object) -> None:
+    def racing(*records: Record) -> tuple[Record, ...]:
         if not raced and any(isinstance(record, Customer) for record in records):
             raced.append(True)
             world.change("acme", carried_minor=7)
             raise ConflictError("somebody was faster")
-        commit(*records)  # type: ignore[arg-type]
+        return commit(*records)
 
     monkeypatch.setattr(world.books, "commit", racing)
     assert desk_of(world).take("stripe", page) == "acme"

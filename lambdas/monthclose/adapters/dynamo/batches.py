@@ -117,10 +117,10 @@ class Batches:
 
     def _send(self, left: list[_Raw], size: int, call: Callable[[Sequence[_Raw]], _Answer]) -> list[_Raw]:
         found, attempt = list[_Raw](), 0
-        with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:  # a single batch needs no thread of it
             while left:
                 now, left = left[: self._at_once * size], left[self._at_once * size :]
-                answers = list(pool.map(call, batched(now, size, strict=False)))
+                answers = list(pool.map(call, batched(now, size, strict=False))) if len(now) > size else [call(now)]
                 again = [item for answer in answers for item in answer.left]
                 for answer in answers:
                     found += answer.found

@@ -2,8 +2,8 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from typing import TypeGuard
 
 from pynamodb.connection import Connection
@@ -11,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from monthclose.adapters.dynamo import records
+from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import BillingItem, CustomerItem, InvoiceItem
 from monthclose.domain.accounts.customer import Customer
@@ -26,8 +27,8 @@ from monthclose.ports import Record
 class DynamoBooks:
     """`Books` on DynamoDB: one transaction per commit, each item fenced by its version."""
 
-    def __init__(self, connection: Connection, calendar: BillingCalendar = IN_UTC) -> None:
-        self._connection, self._calendar = connection, calendar
+    def __init__(self, connection: Connection, batches: Batches, calendar: BillingCalendar = IN_UTC) -> None:
+        self._connection, self._batches, self._calendar = connection, batches, calendar
 
     def customer(self, customer_id: str) -> Customer | None:
         """Read a customer's account."""
@@ -37,11 +38,16 @@ class DynamoBooks:
             except CustomerItem.DoesNotExist:
                 return None
 
+    def customers(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+        """Read accounts, a hundred in a request."""
+        items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=True)
+        return {item.customer_id: records.customer(item) for item in items}
+
     def month(self, customer_id: str, period: Period) -> CustomerMonth:
         """Read a month, in one query."""
         with translated():
             items = BillingItem.query(customer_id, BillingItem.sk.startswith(f"{period}#"), consistent_read=True)
-            return records.month(list(items))
+            return records.month(items)
 
     def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
         """Read all months, in one query."""
@@ -51,26 +57,27 @@ class DynamoBooks:
                 by_period[Period.parse(item.period)].append(item)
         return {period: records.month(by_period[period]) for period in sorted(by_period)}
 
-    def commit(self, *to_write: Record) -> None:
+    def commit(self, *to_write: Record) -> tuple[Record, ...]:
         """Write all records or none; a single one needs no transaction, which would cost double, unless it is a claim.
 
         After a lost answer the client repeats a write, and finds its own. Others read again; who claims a notice would
         take it for somebody else's claim, and nobody would send it.
         """
-        if not to_write:
-            return
-        replaced = {record.replaced_by: record for record in to_write if _is_replaced(record)}
+        dated = [record.dated(self._calendar) if isinstance(record, Entry) else record for record in to_write]
+        replaced = {record.replaced_by: record for record in dated if _is_replaced(record)}
         with translated():
-            if len(to_write) == 1 and not _is_claim(to_write[0]):
-                self._item(to_write[0]).save(condition=_unchanged(to_write[0], {}))
-                return
-            # The token makes the client's own retries safe: the second one answers like the first.
-            with TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction:
-                for record in to_write:
-                    transaction.save(self._item(record), condition=_unchanged(record, replaced))
+            if len(dated) == 1 and not _is_claim(dated[0]):
+                records.to_item(dated[0]).save(condition=_unchanged(dated[0], {}))
+            elif dated:
+                # The token makes the client's own retries safe: the second one answers like the first.
+                with TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction:
+                    for record in dated:
+                        transaction.save(records.to_item(record), condition=_unchanged(record, replaced))
+        return tuple(map(_written, dated))
 
-    def _item(self, record: Record) -> records.Item:
-        return records.to_item(record.dated(self._calendar) if isinstance(record, Entry) else record)
+
+def _written(record: Record) -> Record:
+    return record if isinstance(record, Entry) else replace(record, version=record.version + 1)
 
 
 def _is_claim(record: Record) -> bool:

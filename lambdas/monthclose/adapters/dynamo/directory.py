@@ -99,11 +99,6 @@ class DynamoCustomerDirectory:
             for item in CustomerItem.scan(attributes_to_get=["currency"]):
                 yield item.currency
 
-    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
-        """Look the ids up, in batches."""
-        items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=True)
-        return {item.customer_id: customer(item) for item in items}
-
     def owing(self) -> Iterator[Owing]:
         """Scan the table page by page; DynamoDB leaves out customers who owe nothing."""
         owes = (CustomerItem.receivable_minor > 0) | CustomerItem.held_since.exists()

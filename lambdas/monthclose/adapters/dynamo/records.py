@@ -20,6 +20,7 @@ from monthclose.domain.month import (
     CustomerMonth,
     HoldAction,
     HoldChange,
+    MonthRecord,
     Notice,
     NoticeState,
     Parking,
@@ -200,54 +201,31 @@ def customer(item: m.CustomerItem) -> Customer:
     return Customer(profile=profile(item), **account | read | billed)
 
 
-def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)
+def month(items: Iterable[m.BillingItem]) -> CustomerMonth:
     """Read a month from all its items."""
-    found: dict[str, Any] = {}
-    entries: list[Entry] = []
-    manual: list[Payment] = []
-    holds: list[HoldChange] = []
-    notices: list[Notice] = []
-    notes: list[CreditNote] = []
-    superseded: list[Invoice] = []
-    for item in items:
-        match item:
-            case m.InvoiceItem() if item.replaced_by:
-                superseded.append(_invoice(item))
-            case m.InvoiceItem():
-                found["invoice"] = _invoice(item)
-            case m.CreditNoteItem():
-                notes.append(_credit_note(item))
-            case m.CarriedItem():
-                found["carried"] = Carried(
-                    **_common(item, "currency", "amount_minor", "time"), document=_place(item.document)
-                )
-            case m.PaymentItem(sequence=1):
-                found["payment"] = payment(item)
-            case m.PaymentItem():
-                manual.append(payment(item))
-            case m.EntryItem():
-                entries.append(_entry(item))
-            case m.NoticeItem():
-                notices.append(_notice(item))
-            case m.HoldItem():
-                holds.append(hold(item))
-            case m.ParkingItem():
-                found["parking"] = Parking(**_common(item, "reason", "detail", "time", "active"))
-    return CustomerMonth(
-        **found,
-        notice=next((notice for notice in notices if not notice.step), None),
-        reminders=_in_order(n for n in notices if n.step and not n.of_correction),
-        correction_notices=_in_order(n for n in notices if n.of_correction),
-        holds=tuple(sorted(holds, key=lambda change: change.number)),
-        manual=tuple(sorted(manual, key=lambda one: one.sequence)),
-        entries=tuple(sorted(entries, key=lambda entry: entry.time)),
-        credit_notes=tuple(sorted(notes, key=lambda note: note.number)),
-        superseded=tuple(sorted(superseded, key=lambda invoice: invoice.number)),
-    )
+    return CustomerMonth.of(record for item in items if (record := _of_month(item)))
 
 
-def _in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:
-    return tuple(sorted(notices, key=lambda notice: (notice.time, notice.step)))
+def _of_month(item: m.BillingItem) -> MonthRecord | None:  # noqa: PLR0911 (one return a kind)
+    """Read a record of a month; None if it is of a kind that a later release writes."""
+    match item:
+        case m.InvoiceItem():
+            return _invoice(item)
+        case m.CreditNoteItem():
+            return _credit_note(item)
+        case m.CarriedItem():
+            return Carried(**_common(item, "currency", "amount_minor", "time"), document=_place(item.document))
+        case m.PaymentItem():
+            return payment(item)
+        case m.EntryItem():
+            return _entry(item)
+        case m.NoticeItem():
+            return _notice(item)
+        case m.HoldItem():
+            return hold(item)
+        case m.ParkingItem():
+            return Parking(**_common(item, "reason", "detail", "time", "active"))
+    return None
 
 
 def _notice(item: m.NoticeItem) -> Notice:

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import batched
 
+from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.closes.close import BatchProgress, Stage
 from monthclose.domain.collections.dunning import DunningPolicy, telling_due
 from monthclose.domain.collections.hold import HoldPolicy, decide_hold
@@ -12,7 +14,14 @@ from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, TimeIsUp
-from monthclose.use_cases.batch_work import begun_batch, record_progress, refresh_soon, retry_conflicts
+from monthclose.use_cases.batch_work import (
+    READ_AHEAD,
+    begun_batch,
+    read_accounts,
+    record_progress,
+    refresh_soon,
+    retry_conflicts,
+)
 from monthclose.use_cases.tellers import TellsHolds
 
 
@@ -56,10 +65,13 @@ class HoldKeeper:
         """
         begun = begun_batch(self.closes, period, number)
         months, mail = list[CustomerMonth](), _Mail()
-        for name in begun.batch.customer_ids:
-            if time_is_up():
-                raise TryLaterError(f"the holds of batch {number} of {period} are not all applied")
-            months.append(self._month_after_review(name, period, mail))
+        for some in batched(begun.batch.customer_ids, READ_AHEAD, strict=False):
+            accounts = read_accounts(self.books, some)
+            for name in some:
+                if time_is_up():
+                    raise TryLaterError(f"the holds of batch {number} of {period} are not all applied")
+                customer = accounts.get(name) or self.books.customer(name)
+                months.append(self._month_after_review(name, customer, period, mail))
         return record_progress(self.closes, self.books, self.clock, begun, Stage.CLOSED, round_number, months)
 
     def review_all(self, customer_ids: Iterable[str], today: date, closing: frozenset[Period]) -> list[HoldChange]:
@@ -126,8 +138,9 @@ class HoldKeeper:
         if self.teller:
             self.teller.tell(customer_id)
 
-    def _month_after_review(self, customer_id: str, period: Period, mail: _Mail) -> CustomerMonth:
-        customer = self.books.customer(customer_id)
+    def _month_after_review(
+        self, customer_id: str, customer: Customer | None, period: Period, mail: _Mail
+    ) -> CustomerMonth:
         if customer and (customer.held_since or customer.receivable_minor):  # all months are read for these only
             self._change(customer_id, period, None)
             self._tell_in_turn(customer_id, mail)  # if it has none, neither has the month's notice, which will say it

@@ -67,7 +67,7 @@ class Regrouper:
         payer = self.books.customer(payer_id)
         if payer is None:
             return {name: ITSELF if name == payer_id else UNKNOWN_PAYER for name in profiles}
-        accounts, faults = self.directory.accounts(profiles), dict[str, str]()
+        accounts, faults = self.books.customers(profiles), dict[str, str]()
         for customer_id, profile in profiles.items():
             try:
                 check_child(accounts.get(customer_id), customer_id, profile, payer, today)

@@ -5,9 +5,11 @@ leaves the account as it is and drafts as if that had been booked.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import batched
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
@@ -21,8 +23,9 @@ from monthclose.domain.invoices.payable import payable_of
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
+from monthclose.errors import ConflictError
 from monthclose.ports import Books, Clock, PriceBooks, TaxTables
-from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, reason_to_park, retry_conflicts
+from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, READ_AHEAD, read_accounts, reason_to_park, retry_conflicts
 from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
 
 MOST_BYTES = 16 * 2**20
@@ -80,8 +83,11 @@ class BatchDrafter:
             return
         self.check_rates(close)
         drafter = self.with_logo()
-        for customer_id, month in months.items():
-            yield drafter.draft_one(period, batch, customer_id, month, close, prepare)
+        for some in batched(months.items(), READ_AHEAD, strict=False):
+            accounts = read_accounts(self.books, (customer_id for customer_id, _ in some))
+            for customer_id, month in some:
+                account = accounts.get(customer_id)
+                yield drafter.draft_one(period, batch, customer_id, month, close, prepare, account)
 
     def today(self) -> date:
         """The company's day, which invoices are dated."""
@@ -101,50 +107,43 @@ class BatchDrafter:
         month: CustomerMonth,
         close: Close | None,
         prepare: Prepare,
+        account: Customer | None = None,
     ) -> Drafted | NotDrafted:
-        """Draft one customer's invoice."""
+        """Draft one customer's invoice; see `billable`."""
         held = False
         try:
-            customer = retry_conflicts(partial(self.billable, customer_id, batch, prepare))
+            customer = self.billable(customer_id, batch, prepare, account)
             held = customer.held_since is not None
             draft = self._draft(period, customer, close, parked=month.parked)
             return Drafted(customer, month, draft, bookable_bytes(draft, customer))
         except OF_ONE_CUSTOMER as error:
             return NotDrafted(customer_id, reason_to_park(error), held)
 
-    def billable(self, customer_id: str, batch: Batch, prepare: Prepare) -> Customer:
-        """Read a customer's account, prepared for the month's invoice.
+    def billable(self, customer_id: str, batch: Batch, prepare: Prepare, account: Customer | None = None) -> Customer:
+        """Prepare a customer's account for the month's invoice.
+
+        Parameters
+        ----------
+        account : Customer or None
+            The account, if it has just been read. It is read again if somebody else has changed it meanwhile.
 
         Raises
         ------
         ParkCustomerError
             A person must act before this customer can be billed.
         ConflictError
-            Somebody else changed the account meanwhile.
+            Somebody else changed the account every time.
         """
+        if account:
+            with suppress(ConflictError):
+                return prepare(_checked(account, batch))
+        return retry_conflicts(lambda: prepare(_checked(self._account(customer_id), batch)))
+
+    def _account(self, customer_id: str) -> Customer:
         customer = self.books.customer(customer_id)
         if customer is None:
             raise ParkCustomerError("no_customer", f"customer {customer_id} was removed after the snapshot")
-        currency, provider = customer.profile.currency, customer.profile.payment_provider
-        if provider != batch.provider:
-            raise ParkCustomerError(
-                "provider_changed",
-                f"the snapshot says {batch.provider!r}, the profile now says {provider!r}; "
-                "change it back for this period",
-            )
-        if currency not in EXPONENT_BY_CURRENCY:
-            raise ParkCustomerError(
-                "unknown_currency",
-                f"{currency!r} is not an ISO 4217 currency; correct it and import the customer again",
-            )
-        if customer.currency != currency:
-            minor = customer.balance.minor or customer.carried_minor or customer.receivable_minor
-            what = Money(minor, customer.currency)
-            raise ParkCustomerError(
-                "currency_mismatch",
-                f"the profile says {currency}, but {what} is still open; settle that or change the profile back",
-            )
-        return prepare(customer)
+        return customer
 
     def _draft(self, period: Period, customer: Customer, close: Close | None, *, parked: bool) -> Draft:
         """Draft from the usage received until the close was opened: its watermark, the same for every run.
@@ -161,6 +160,29 @@ class BatchDrafter:
             if not parked:
                 raise
         return draft(watermark=close.run_started_at)
+
+
+def _checked(customer: Customer, batch: Batch) -> Customer:
+    """Check that an account can be billed as the snapshot has it."""
+    currency, provider = customer.profile.currency, customer.profile.payment_provider
+    if provider != batch.provider:
+        raise ParkCustomerError(
+            "provider_changed",
+            f"the snapshot says {batch.provider!r}, the profile now says {provider!r}; change it back for this period",
+        )
+    if currency not in EXPONENT_BY_CURRENCY:
+        raise ParkCustomerError(
+            "unknown_currency",
+            f"{currency!r} is not an ISO 4217 currency; correct it and import the customer again",
+        )
+    if customer.currency != currency:
+        minor = customer.balance.minor or customer.carried_minor or customer.receivable_minor
+        what = Money(minor, customer.currency)
+        raise ParkCustomerError(
+            "currency_mismatch",
+            f"the profile says {currency}, but {what} is still open; settle that or change the profile back",
+        )
+    return customer
 
 
 def bookable_bytes(draft: Draft, customer: Customer) -> int:

@@ -46,6 +46,7 @@ from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
 from monthclose.use_cases.invoices.replace_invoice import Replacer
 from monthclose.use_cases.invoices.stored_drafts import store_drafts
 from monthclose.use_cases.payments.own_payment import own_payment
+from monthclose.use_cases.seen_months import SeenMonths
 
 PORTION = 100
 """Most customers in a portion: what a call that is killed has to do again."""
@@ -123,19 +124,24 @@ class InvoiceGenerator:
         reserved = self.closes.reservations(period, batch.number)
         waiting = set[str]().union(*(self._finish(period, batch, reservation) for reservation in reserved))
         billed = [name for name in batch.customer_ids if name not in waiting and (not only or name in only)]
-        months = read_months(self.books, billed, period)
-        runs, held = len(reserved), 0
-        for portion in self._portions(period, batch, months):
-            self._carry(period, batch, portion)
-            runs += self._invoice(period, batch, runs, portion)
-            held += portion.held
-            del portion  # its memory is the next one's
-        months = read_months(self.books, batch.customer_ids, period)
+        books = SeenMonths(self.books)
+        held = replace(self, books=books)._bill(period, batch, read_months(books, billed, period), len(reserved))
+        months = books.seen(batch.customer_ids, period)
         progress = summed_up(period, batch, months.values(), Stage.GENERATED, round_number, self.clock)
         if not progress.totals.customers.get("invoiced") and not held:
             progress = replace(progress, stage=Stage.CLOSED)  # nobody to charge, notify or put on hold
         self.closes.put_progress(progress, months.values())
         return Generated(progress, held)
+
+    def _bill(self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth], runs: int) -> int:
+        """Bill customers, portion by portion, and return how many of them are on hold; `runs` of numbers are there."""
+        held = 0
+        for portion in self._portions(period, batch, months):
+            self._carry(period, batch, portion)
+            runs += self._invoice(period, batch, runs, portion)
+            held += portion.held
+            del portion  # its memory is the next one's
+        return held
 
     def _finish(self, period: Period, batch: Batch, reservation: Reservation) -> set[str]:
         """Issue the invoices of a reservation; a replacement waits while the invoice that it replaces is being charged.

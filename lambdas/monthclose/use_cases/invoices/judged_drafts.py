@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 from monthclose.domain.accounts.customer import SELDOM, Customer
@@ -27,7 +26,7 @@ from monthclose.domain.rehearsals.rehearsal import folder_of
 from monthclose.domain.rehearsals.rules import judge
 from monthclose.domain.rehearsals.settings import OFF
 from monthclose.ports import Books, Documents
-from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, reason_to_park, retry_conflicts
+from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, reason_to_park
 from monthclose.use_cases.invoices.billed_months import billed_month
 from monthclose.use_cases.invoices.draft_batch import BatchDrafter, Drafted, NotDrafted, Prepare, bookable_bytes
 
@@ -104,7 +103,7 @@ class JudgedDrafts:
         """Take the judged draft of a customer, or draft anew and see whether that may be billed."""
         judged: Draft | None = line.get("draft")
         try:
-            customer = retry_conflicts(partial(self.drafter.billable, line["customer_id"], batch, prepare))
+            customer = self.drafter.billable(line["customer_id"], batch, prepare)
             if judged and basis_of(customer) == line["basis"]:
                 draft = dated(judged, customer, self.drafter.today(), self.payment_days)
                 return Drafted(customer, month, draft, bookable_bytes(draft, customer))

@@ -34,9 +34,9 @@ def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice |
         books.commit(claim)
     except ConflictError:
         return None
-    if not mail.to:
-        return claim
     claimed = replace(claim, version=claim.version + 1)
+    if not mail.to:
+        return claimed
     try:
         message_id = mailer.send(mail)
     except MailRefusedError as error:
@@ -52,4 +52,4 @@ def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice |
         books.commit(done)
     except ConflictError:
         return claimed  # what became of the mail is known already, and kept
-    return done
+    return replace(done, version=done.version + 1)

@@ -99,7 +99,8 @@ class ReminderSender:
             return False
         holds = telling.kind is NoticeKind.LAST_REMINDER and self.policy.after_last is AfterLast.HOLD
         held_on = self.policy.calendar.day(self.clock()) + timedelta(self.policy.final_days) if holds else None
-        return self.teller.send(customer, period, month, telling, held_on)
+        delivered = self.teller.send(customer, period, month, telling, held_on)
+        return delivered is not None and delivered.state is NoticeState.SENT
 
     def _notified_on(self, today: date, month: CustomerMonth) -> bool:
         day = self.policy.calendar.day

@@ -48,8 +48,10 @@ class CustomerTeller:
         telling = telling_due(month)
         if customer is None or telling is None:
             return month
-        self.send(customer, period, month, telling)
-        return self.books.month(customer_id, period)
+        delivered = self.send(customer, period, month, telling)
+        if delivered is None or delivered.state is NoticeState.CLAIMED:
+            return self.books.month(customer_id, period)  # somebody else sent it, or knows what became of it
+        return month.after(delivered)
 
     def with_hold(
         self, customer_id: str, period: Period, month: CustomerMonth, today: date | None = None
@@ -71,8 +73,8 @@ class CustomerTeller:
         month: CustomerMonth,
         telling: Telling,
         held_on: date | None = None,
-    ) -> bool:
-        """Send one notice, and say whether it was sent: not if somebody else has claimed it, or if it was refused.
+    ) -> Notice | None:
+        """Send one notice, and return it as it is then; None if somebody else has claimed it.
 
         Parameters
         ----------
@@ -94,5 +96,4 @@ class CustomerTeller:
             bounces=bounces,
             version=version,
         )
-        delivered = deliver(self.books, self.mailer, claim, mail)
-        return delivered is not None and delivered.state is NoticeState.SENT
+        return deliver(self.books, self.mailer, claim, mail)

@@ -24,8 +24,8 @@ from monthclose.domain.pack.tables import TABLES
 from monthclose.domain.period import Period
 from monthclose.domain.register.rows import customer_row, entry_rows, month_rows
 from monthclose.domain.register.tables import Row
-from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents, Register, TimeIsUp
-from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, side_by_side
+from monthclose.ports import Books, Clock, Closes, Documents, Register, TimeIsUp
+from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, read_accounts, side_by_side
 from monthclose.use_cases.pack.pack_store import PackPart, PackPlan, PackStore
 from monthclose.use_cases.pack.piece_writer import PieceWriter
 from monthclose.use_cases.pack.register_again import RegisterAgain
@@ -60,7 +60,6 @@ class PackPartReader:
 
     books: Books
     closes: Closes
-    directory: CustomerDirectory
     documents: Documents
     store: PackStore
     executor: Executor
@@ -126,7 +125,7 @@ class PackPartReader:
     def _read_customers(
         self, plan: PackPlan, customer_ids: Sequence[str], part: PackPart, writer: PieceWriter
     ) -> Sequence[_Read]:
-        accounts = self._accounts(customer_ids)
+        accounts = read_accounts(self.books, customer_ids)
         found = side_by_side(self.executor, partial(self._read_one, plan, accounts), customer_ids)
         read = []
         for customer_id, one in zip(customer_ids, found, strict=True):
@@ -142,13 +141,6 @@ class PackPartReader:
                     writer.store(part)
             part.figures += added(figures)
         return read
-
-    def _accounts(self, customer_ids: Sequence[str]) -> Mapping[str, Customer]:
-        """Read the accounts together; nothing if one of them cannot be read: then each is read alone."""
-        try:
-            return self.directory.accounts(customer_ids)
-        except OF_ONE_CUSTOMER:
-            return {}
 
     def _read_one(self, plan: PackPlan, accounts: Mapping[str, Customer], customer_id: str) -> _Read | str:
         """Read a customer's records, or say why they cannot be read."""

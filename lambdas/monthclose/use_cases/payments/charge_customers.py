@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ from monthclose.ports import Books, Clock, Closes, Log, TimeIsUp
 from monthclose.use_cases.batch_work import (
     begun_batch,
     log_failure,
-    read_months,
     record_progress,
     refresh_gathered,
     side_by_side,
 )
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.payments.turns import Turn
+from monthclose.use_cases.seen_months import SeenMonths
 
 _OUTAGE_SECONDS = 2
 """A pause as long as this is an outage's: nobody else of the batch is tried. A lane without a free slot says less,
@@ -165,12 +165,14 @@ class BatchCharger:
         begun = begun_batch(self.closes, period, number)
 
         keys = [PaymentKey(name, period) for name in begun.batch.customer_ids if not only or name in only]
-        jobs = {key.payment_id: partial(self.charger.charge, key) for key in keys}
+        books = SeenMonths(self.books)
+        charger = replace(self.charger, books=books)
+        jobs = {key.payment_id: partial(charger.charge, key) for key in keys}
         left = charge_each(jobs, self.executor, self.log, time_is_up, turn)
         if jobs and left.untouched == len(jobs):
             return BatchResult(begun, left.customers, left.pause_seconds)
         stage = begun.stage if left.customers else Stage.CHARGED
-        months = read_months(self.books, begun.batch.customer_ids, period).values()
+        months = books.seen(begun.batch.customer_ids, period).values()
         progress = record_progress(self.closes, self.books, self.clock, begun, stage, round_number, months)
         refresh_gathered(self.closes, self.books, self.clock, months)
         return BatchResult(progress, left.customers, left.pause_seconds)

@@ -16,8 +16,8 @@ from monthclose.domain.closes.close import BatchProgress, Stage
 from monthclose.domain.closes.tally import Tally
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
-from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents
-from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER
+from monthclose.ports import Books, Clock, Closes, Documents
+from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, read_accounts
 from monthclose.use_cases.proof.check_documents import check_documents
 from monthclose.use_cases.proof.check_numbers import NumberedBatch, check_credit_note_numbers, check_invoice_numbers
 
@@ -59,7 +59,6 @@ class BatchChecker:
 
     books: Books
     closes: Closes
-    directory: CustomerDirectory
     documents: Documents
     clock: Clock
 
@@ -91,7 +90,7 @@ class BatchChecker:
     def _check(self, progress: BatchProgress, scope: Scope, refreshed: Refresh) -> CheckedBatch:
         tally, months = Tally(), dict[str, CustomerMonth]()
         reserved = self.closes.reservations(progress.period, progress.batch.number)
-        accounts = self._accounts(progress.batch.customer_ids) if scope.thorough else {}
+        accounts = read_accounts(self.books, progress.batch.customer_ids) if scope.thorough else {}
         for customer_id in progress.batch.customer_ids:
             month = self._check_customer(tally, progress, customer_id, scope, accounts)
             if month is not None:
@@ -111,7 +110,7 @@ class BatchChecker:
         progress: BatchProgress,
         customer_id: str,
         scope: Scope,
-        accounts: Mapping[str, Customer | None] | None,
+        accounts: Mapping[str, Customer],
     ) -> CustomerMonth | None:
         """Check a customer; None if their records cannot be read, which is a failure itself."""
         found, period = Tally(), progress.period
@@ -124,7 +123,7 @@ class BatchChecker:
             check_month(found, SeenMonth(customer_id, month, _is_known(progress), self.clock()))
             check_credit_note_numbers(found, period, customer_id, month, self.closes)
             if scope.thorough:
-                account = self.books.customer(customer_id) if accounts is None else accounts.get(customer_id)
+                account = accounts.get(customer_id) or self.books.customer(customer_id)
                 check_account(found, SeenAccount(customer_id, account, months, period, scope.newest))
             found.add(Check.RECORDS, 1, 1)
         except UnbalancedEntryError as error:
@@ -145,13 +144,6 @@ class BatchChecker:
         if scope.thorough:
             return self.books.months(customer_id)
         return {period: self.books.month(customer_id, period)}
-
-    def _accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer | None] | None:
-        """Read the accounts together; None if one of them cannot be read: then each is read alone."""
-        try:
-            return self.directory.accounts(customer_ids)
-        except OF_ONE_CUSTOMER:
-            return None
 
 
 def _is_known(progress: BatchProgress) -> bool:
