@@ -3,7 +3,6 @@
 from datetime import timedelta
 from functools import partial
 
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -89,7 +88,7 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: Event, context: LambdaContext) -> Event:
     """Apply the messages' events in parallel: each mostly waits for the provider."""
     queue, clock = runtime().event_queue, runtime().machine_clock
     runtime().patience.until(context.get_remaining_time_in_millis() / 1000)

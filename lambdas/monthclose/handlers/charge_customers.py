@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -150,7 +149,7 @@ def _answer(context: LambdaContext, message: Event, task: WaitingTask, turn: Tur
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: Event, context: LambdaContext) -> Event:
     """Charge the batches that the messages name: small ones in parallel (in a small close, each is one customer)."""
     provider = os.environ[Env.PROVIDER]
     queue, turns = runtime().charge_queue(provider), use_cases().charging_turns(provider)
