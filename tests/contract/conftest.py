@@ -63,7 +63,7 @@ def deployed() -> Iterator[Runtime]:
         monkeypatch.setattr(AttributePicker, "__call__", pick)
         monkeypatch.setattr(DynamoDBBackend, "execute_statement", execute)
         monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", execute_batch)
-        client.cache_clear()
+        client.forget()
         with mock_aws():
             s3 = boto3.client("s3", region_name=REGION)
             s3.create_bucket(Bucket="documents")
@@ -73,7 +73,7 @@ def deployed() -> Iterator[Runtime]:
             for model in (CustomerItem, UsageItem, UsagePackItem, BillingItem, ClosesItem, ActItem):
                 model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
             yield runtime
-        client.cache_clear()
+        client.forget()
 
 
 @pytest.fixture

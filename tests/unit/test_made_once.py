@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from monthclose.adapters.aws.clients import client
 from monthclose.assembly import limiting
 from monthclose.assembly.limiting import Limiting
 from monthclose.handlers import entry
-from monthclose.handlers.entry import made_once
+from monthclose.once import Once, made_once
 from monthclose.settings import Settings
 from tests.world import STRIPE, World
 
@@ -59,8 +60,18 @@ def test_a_process_has_one_runtime_and_one_set_of_use_cases(monkeypatch: pytest.
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     runtime = made_once(entry.runtime.__wrapped__)  # type: ignore[attr-defined]
     assert len(set(map(id, together(runtime)))) == 1
-    assert type(entry.runtime) is type(runtime)
-    assert entry.runtime.__qualname__ == "runtime"
+    assert isinstance(entry.runtime, Once)
+
+
+def test_threads_that_ask_at_once_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    Slow.made = 0
+    monkeypatch.setattr("boto3.client", Slow)
+    client.forget()
+    try:
+        together(lambda: client("sesv2", retries=0))
+    finally:
+        client.forget()
+    assert Slow.made == 1
 
 
 def test_threads_that_ask_at_once_share_one_limiter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAl
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.errors import ProviderPausedError, TryLaterError, UnfinishedError
-from monthclose.handlers.entry import Event, made_once, once_by, runtime, use_cases
+from monthclose.handlers.entry import Event, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.observability import count, logger, metrics, tracer
+from monthclose.once import made_once
 from monthclose.use_cases.webhooks.apply_event import Applied, EventApplier, Result
 from monthclose.use_cases.webhooks.take_webhook import WebhookMessage
 

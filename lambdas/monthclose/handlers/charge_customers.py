@@ -10,10 +10,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import MonthCloseError, NobodyWaitsError, ProviderPausedError
-from monthclose.handlers.entry import Event, day_and_closing, made_once, once_by, runtime, use_cases
+from monthclose.handlers.entry import Event, day_and_closing, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.names import COLLECT_DUE, PROVIDER_METRICS, Env
 from monthclose.observability import count, count_by_provider, logger, metrics, tracer
+from monthclose.once import made_once
 from monthclose.use_cases.collections.collect_due import Collector
 from monthclose.use_cases.payments.charge_customers import BatchCharger
 from monthclose.use_cases.payments.turns import Turn, Turns
