@@ -1,15 +1,20 @@
 """One customer's month: all records of what a close did for them, read in one query."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from monthclose.domain.accounts.ledger import Entry
-from monthclose.domain.invoices.credit_note import CreditNote
-from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.payments.payment import Payment, PaymentState
-from monthclose.domain.period import Period
+
+if TYPE_CHECKING:
+    from monthclose.domain.accounts.ledger import Entry
+    from monthclose.domain.invoices.credit_note import CreditNote
+    from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
+    from monthclose.domain.period import Period
 
 
 @dataclass(frozen=True, slots=True)

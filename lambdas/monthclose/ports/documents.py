@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from monthclose.domain.invoices.document import InvoiceDocument
-from monthclose.domain.statements.receipt import Receipt
-from monthclose.domain.statements.statement import Statement
 from monthclose.ports.objects import ObjectStore
 
 if TYPE_CHECKING:
+    from monthclose.domain.invoices.document import InvoiceDocument
     from monthclose.domain.invoices.link import LinkKeys
+    from monthclose.domain.statements.receipt import Receipt
+    from monthclose.domain.statements.statement import Statement
 
 
 class Documents(ObjectStore, Protocol):
