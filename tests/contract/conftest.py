@@ -12,6 +12,7 @@ from moto.core.serialize import AttributePicker
 from moto.dynamodb.models import DynamoDBBackend
 from pynamodb.connection import Connection
 
+from monthclose.adapters.aws import clients
 from monthclose.adapters.aws.clients import client
 from monthclose.adapters.dynamo import models
 from monthclose.adapters.dynamo.acts import ActItem
@@ -60,6 +61,8 @@ def deployed() -> Iterator[Runtime]:
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
         monkeypatch.setattr(boto3, "client", _client)
         monkeypatch.setattr(models, "Connection", _connection)
+        # moto lets boto3 forget its session after each test, and no second one can be made of a connection's.
+        monkeypatch.setattr(clients, "share_session", lambda _session: None)
         monkeypatch.setattr(AttributePicker, "__call__", pick)
         monkeypatch.setattr(DynamoDBBackend, "execute_statement", execute)
         monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", execute_batch)

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from monthclose.domain.money import Money
+
 if TYPE_CHECKING:
     from monthclose.domain.accounts.customer import Customer
     from monthclose.domain.closes.proof import MoneyReturned, ProviderCharge
-    from monthclose.domain.money import Money
     from monthclose.domain.payments.charge_limits import ChargeLimits
     from monthclose.domain.period import Period
 
