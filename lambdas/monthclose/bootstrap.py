@@ -17,6 +17,8 @@ from monthclose.names import LOCAL_CLOCK
 from monthclose.providers import GATEWAYS, PAGES, PAYOUTS, WEBHOOKS
 
 if TYPE_CHECKING:
+    from pynamodb.connection import Connection
+
     from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.adapters.aws.s3_register import S3Register
     from monthclose.adapters.dynamo.batches import Batches
@@ -70,10 +72,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _shared_loader() -> Any:
-    from monthclose.adapters.aws.clients import shared_loader
+def _share_session(connection: Connection) -> None:
+    from monthclose.adapters.aws.clients import share_session
 
-    return shared_loader()
+    share_session(connection.session)
 
 
 def system_clock(environment: Mapping[str, str]) -> Clock:
@@ -108,7 +110,9 @@ class Runtime:
         self.clock: Clock = system_clock(os.environ)
         self.machine_clock: Clock = utc_now
         # Not later, when several threads may ask for their first port: the models are the whole process's.
-        self._connection = bind(settings, region, loader or _shared_loader())
+        self._connection = bind(settings, region, loader)
+        if loader is None:
+            _share_session(self._connection)
         self.patience = DynamoPatience()
         """How long throttled calls are repeated."""
         repeat_throttled(self._connection.client, self.patience)

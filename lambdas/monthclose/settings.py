@@ -13,8 +13,7 @@ from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.finance.chart import JournalSettings
-from monthclose.domain.imports.drop_settings import DropSettings
-from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
+from monthclose.domain.imports.drop_settings import MAX_REJECTED_PERCENT, DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy

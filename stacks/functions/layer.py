@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,31 @@ from stacks.functions.factory import RUNTIME
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 FUNCTIONS, DOCUMENTS, PACK = "lambda.txt", "documents.txt", "pack.txt"
 """The requirements of all functions, and the further ones for making PDFs and Parquet: a layer each."""
-AWS_SERVICES = frozenset(
-    {"dynamodb", "events", "lambda", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"}
-)
-"""The services whose API descriptions stay in the layer: the other 400 would make it nearly twice as large.
+AWS_OPERATIONS: Mapping[str, frozenset[str]] = {
+    service: frozenset(names.split())
+    for service, names in {
+        "dynamodb": "BatchExecuteStatement BatchGetItem BatchWriteItem DeleteItem DescribeTable ExecuteStatement "
+        "GetItem PutItem Query RestoreTableToPointInTime Scan TransactGetItems TransactWriteItems UpdateItem",
+        "events": "PutEvents",
+        "lambda": "Invoke",
+        "s3": "AbortMultipartUpload CompleteMultipartUpload CreateMultipartUpload CreateSession DeleteObject GetObject "
+        "HeadBucket HeadObject ListObjectsV2 PutObject UploadPart",
+        "secretsmanager": "GetSecretValue",
+        "sesv2": "GetAccount SendEmail",
+        "sqs": "DeleteMessage ReceiveMessage SendMessage SendMessageBatch",
+        "stepfunctions": "DescribeExecution SendTaskFailure SendTaskHeartbeat SendTaskSuccess StartExecution "
+        "StopExecution",
+        "sts": "GetCallerIdentity",
+        "xray": "GetSamplingRules GetSamplingTargets",
+    }.items()
+}
+"""What the functions, and the packages that they use, call of each AWS service: the layer describes nothing else.
 
-X-Ray is there for the tracer, which fetches its sampling rules.
+The other 400 services would make it nearly twice as large, and most of making a client is reading what its service can
+do: without the rest, S3's and SES's take half of the CPU. X-Ray is there for the tracer, which fetches its sampling
+rules; the SDK itself uploads in parts, and asks for sessions and buckets.
 """
-_BUNDLING_VERSION = "8"
+_BUNDLING_VERSION = "9"
 """Raise it when this file builds layers differently; otherwise old layers stay in use."""
 _NOT_NEEDED = (
     "**/__pycache__",
@@ -116,7 +133,7 @@ class UvBundling:
 
 
 def _strip(target: Path) -> None:
-    services = (path for path in target.glob("botocore/data/*/") if path.name not in AWS_SERVICES)
+    services = (path for path in target.glob("botocore/data/*/") if path.name not in AWS_OPERATIONS)
     for path in [*(path for pattern in _NOT_NEEDED for path in sorted(target.glob(pattern))), *services]:
         if path.is_dir():
             shutil.rmtree(path)
@@ -125,22 +142,53 @@ def _strip(target: Path) -> None:
 
 
 def _shorten_descriptions(data: Path) -> None:
-    """Leave out of AWS's descriptions what no client reads, and making one takes half of the time.
+    """Leave out of AWS's descriptions what no function reads: making a client takes half of the time without it.
 
-    That is the texts of the kept services' descriptions, and the other services' endpoints. A layer without the SDK has
-    neither.
+    That is the operations that none calls, with their shapes, all texts, and the other services' endpoints. Rules of
+    endpoints are unpacked. A layer without the SDK has none of this.
     """
     called = set()
     for packed in sorted(data.glob("*/*/service-2.json.gz")):
-        description = _without_texts(json.loads(gzip.decompress(packed.read_bytes())))
+        description = _without_texts(_only_called(_read_json(packed), AWS_OPERATIONS[packed.parts[-3]]))
         called.add(description["metadata"]["endpointPrefix"])
         _write_json(packed.with_suffix(""), description)
+        packed.unlink()
+    for packed in data.glob("*/*/endpoint-rule-set-1.json.gz"):
+        _write_json(packed.with_suffix(""), _read_json(packed))
         packed.unlink()
     for file in data.glob("endpoints.json"):
         endpoints = json.loads(file.read_text())
         for partition in endpoints["partitions"]:
             partition["services"] = {name: of for name, of in partition["services"].items() if name in called}
         _write_json(file, endpoints)
+
+
+def _only_called(description: dict[str, Any], operations: frozenset[str]) -> dict[str, Any]:
+    """Keep some operations of a service, what they take and answer, and all errors, as each has a class."""
+    kept = {name: operation for name, operation in description["operations"].items() if name in operations}
+    shapes = description["shapes"]
+    found = set[str]()
+    named = {name for name, shape in shapes.items() if shape.get("exception")} | set(_shapes_in(kept))
+    while named:
+        found |= named
+        named = {name for each in named for name in _shapes_in(shapes[each])} - found
+    return {**description, "operations": kept, "shapes": {name: shapes[name] for name in shapes if name in found}}
+
+
+def _shapes_in(value: Any) -> Iterator[str]:
+    """Find the shapes that a part of a description names: `shape` is a name wherever it is text."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name == "shape" and isinstance(part, str):
+                yield part
+            yield from _shapes_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _shapes_in(part)
+
+
+def _read_json(packed: Path) -> Any:
+    return json.loads(gzip.decompress(packed.read_bytes()))
 
 
 def _write_json(file: Path, content: Any) -> None:
@@ -178,7 +226,8 @@ class DependencyLayer(Construct):
         platform = platform_of(config)
         self.architecture = platform.architecture
         pinned = (REQUIREMENTS / requirements).read_text()
-        key = "\n".join((_BUNDLING_VERSION, *sorted(AWS_SERVICES), platform.name, pinned))
+        described = json.dumps({service: sorted(names) for service, names in AWS_OPERATIONS.items()})
+        key = "\n".join((_BUNDLING_VERSION, described, platform.name, pinned))
         code = lambda_.Code.from_asset(
             str(REQUIREMENTS),
             asset_hash_type=AssetHashType.CUSTOM,

@@ -12,6 +12,7 @@ from moto.core.serialize import AttributePicker
 from moto.dynamodb.models import DynamoDBBackend
 from pynamodb.connection import Connection
 
+from monthclose.adapters.aws import clients
 from monthclose.adapters.aws.clients import client
 from monthclose.adapters.dynamo import models
 from monthclose.adapters.dynamo.acts import ActItem
@@ -60,10 +61,12 @@ def deployed() -> Iterator[Runtime]:
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
         monkeypatch.setattr(boto3, "client", _client)
         monkeypatch.setattr(models, "Connection", _connection)
+        # moto lets boto3 forget its session after each test, and no second one can be made of a connection's.
+        monkeypatch.setattr(clients, "share_session", lambda _session: None)
         monkeypatch.setattr(AttributePicker, "__call__", pick)
         monkeypatch.setattr(DynamoDBBackend, "execute_statement", execute)
         monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", execute_batch)
-        client.cache_clear()
+        client.forget()
         with mock_aws():
             s3 = boto3.client("s3", region_name=REGION)
             s3.create_bucket(Bucket="documents")
@@ -73,7 +76,7 @@ def deployed() -> Iterator[Runtime]:
             for model in (CustomerItem, UsageItem, UsagePackItem, BillingItem, ClosesItem, ActItem):
                 model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
             yield runtime
-        client.cache_clear()
+        client.forget()
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """DynamoDB's calls without the SDK's: they are signed, answered, refused and repeated as the SDK's are."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -19,9 +22,15 @@ from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     ReadTimeoutError,
 )
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from moto import mock_aws
 
 from monthclose.adapters.dynamo.direct import authorize, call_directly
@@ -60,13 +69,18 @@ class Answers:
 
     def __init__(self, *answers: tuple[int, bytes] | None) -> None:
         self.answers, self.asked = list(answers), list[tuple[dict[str, str], bytes]]()
+        self.connections = 0
 
     @contextmanager
-    def up(self) -> Iterator[str]:
+    def up(self, certified: ssl.SSLContext | None = None) -> Iterator[str]:
         mine = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                mine.connections += 1
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -79,6 +93,8 @@ class Answers:
                 self.send_response(answer[0])
                 self.send_header("Content-Length", str(len(answer[1])))
                 self.send_header("x-amzn-RequestId", "REQUEST")
+                if certified:
+                    self.send_header("Connection", "close")  # each call makes a new one
                 self.end_headers()
                 self.wfile.write(answer[1])
 
@@ -86,12 +102,60 @@ class Answers:
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if certified:
+            server.socket = certified.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield f"{'https' if certified else 'http'}://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
             server.server_close()
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> ssl.SSLContext:
+    """A server's, with a certificate of our own, which is also in `authority.pem`."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    certificate = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    (tmp_path / "authority.pem").write_bytes(certificate)
+    (tmp_path / "server.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    return context
+
+
+def test_certificates_are_read_once_whatever_the_number_of_connections(
+    certified: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    read, load = list[Any](), ssl.SSLContext.load_verify_locations
+
+    def reading(context: ssl.SSLContext, *files: Any) -> None:
+        read.append(files)
+        load(context, *files)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", reading)
+    server = Answers(*[(200, b"{}")] * 3)
+    with server.up(certified) as address:
+        client = a_client(address)
+        for _ in range(3):
+            client.get_item(TableName="t", Key=KEY)
+            client._endpoint.http_session.close()  # the next call makes a new connection
+    assert len(server.asked) == server.connections == 3
+    assert len(read) == 1
+
+
+def test_a_server_without_a_known_certificate_is_not_talked_to(certified: ssl.SSLContext) -> None:
+    server = Answers((200, b"{}"))
+    with server.up(certified) as address, pytest.raises(HTTPClientError, match="certificate verify failed"):
+        a_client(address).get_item(TableName="t", Key=KEY)
+    assert not server.asked
 
 
 def test_a_request_has_what_dynamodb_and_tracing_need(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,9 +70,9 @@ def test_links_lead_to_the_regions_own_address_which_never_redirects(monkeypatch
     for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "eu-west-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    client.cache_clear()
+    client.forget()
     address = S3Documents("documents").link("pdf/a.pdf", "INV-1.pdf", 60)
-    client.cache_clear()
+    client.forget()
     assert address.startswith("https://documents.s3.eu-west-1.amazonaws.com/pdf/a.pdf?")
 
 

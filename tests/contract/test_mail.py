@@ -40,10 +40,10 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ses() -> Iterator[Stubber]:
-    client.cache_clear()
+    client.forget()
     with Stubber(client("sesv2", retries=0)) as stubber:
         yield stubber
-    client.cache_clear()
+    client.forget()
 
 
 @pytest.mark.parametrize(

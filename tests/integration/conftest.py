@@ -50,9 +50,9 @@ def _connected(home: Path, running: Running) -> Iterator[System]:
             patch.setenv(name, value)
         patch.setenv("MONTHCLOSE_HOME", str(home))
         patch.setattr(boto3, "DEFAULT_SESSION", None)
-        client.cache_clear()
+        client.forget()
         yield System(running.endpoint_url, running.sandbox_url, running.environment)
-        client.cache_clear()
+        client.forget()
 
 
 @contextmanager

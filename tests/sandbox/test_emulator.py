@@ -1,12 +1,22 @@
 """The workarounds for the emulator."""
 
+import json
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from sandbox.aws.emulator import LargePartition, SharedZip, error_class, local_address, name_errors
+from sandbox.aws.emulator import (
+    LargePartition,
+    SharedZip,
+    error_class,
+    hide_other_packages,
+    local_address,
+    name_errors,
+)
 
 LOG = """START
 Traceback (most recent call last):
@@ -50,6 +60,33 @@ def test_a_killed_function_is_named_as_lambda_names_it(
     monkeypatch.setattr(lambda_svc, "_execute_function_warm", lambda *_: failed)
     name_errors()
     assert lambda_svc._execute_function_warm({}, {}, "request")["body"]["errorType"] == named
+
+
+def test_a_function_finds_pythons_modules_and_its_own_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lambda_runtime, "_PYTHON_WORKER_SCRIPT", lambda_runtime._PYTHON_WORKER_SCRIPT)
+    hide_other_packages()
+    binary, program = lambda_runtime._detect_runtime_binary("python3.13")
+    worker, code, layer = tmp_path / "_worker.py", tmp_path / "code", tmp_path / "layer"
+    worker.write_text(program)
+    for module in (code / "looks.py", layer / "python" / "of_the_layer.py"):
+        module.parent.mkdir(parents=True)
+        module.write_text("")
+    (code / "looks.py").write_text(
+        "from importlib.util import find_spec\n\ndef handler(event, context):\n    return [*filter(find_spec, event)]\n"
+    )
+    asked = ["json", "looks", "of_the_layer", "pytest", "botocore", "monthclose", "stacks"]
+    init = {"code_dir": str(code), "module": "looks", "handler": "handler"}
+    done = subprocess.run(
+        [binary, worker],
+        input=f"{json.dumps(init)}\n{json.dumps({'event': asked})}\n",
+        env={"_LAMBDA_LAYERS_DIRS": str(layer)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1])["result"] == ["json", "looks", "of_the_layer"], done.stderr
 
 
 def test_an_archive_is_unpacked_once_and_linked_into_each_folder(

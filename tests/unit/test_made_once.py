@@ -7,13 +7,17 @@ from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
+from botocore.session import Session
 
+from monthclose.adapters.aws.clients import client
 from monthclose.assembly import limiting
 from monthclose.assembly.limiting import Limiting
+from monthclose.bootstrap import Runtime
 from monthclose.handlers import entry
-from monthclose.handlers.entry import made_once
+from monthclose.once import Once, made_once
 from monthclose.settings import Settings
-from tests.world import STRIPE, World
+from tests.fakes import FakeLog
+from tests.world import SETTINGS, STRIPE, World
 
 _THREADS = 8
 
@@ -59,8 +63,37 @@ def test_a_process_has_one_runtime_and_one_set_of_use_cases(monkeypatch: pytest.
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     runtime = made_once(entry.runtime.__wrapped__)  # type: ignore[attr-defined]
     assert len(set(map(id, together(runtime)))) == 1
-    assert type(entry.runtime) is type(runtime)
-    assert entry.runtime.__qualname__ == "runtime"
+    assert isinstance(entry.runtime, Once)
+
+
+def test_threads_that_ask_at_once_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    Slow.made = 0
+    monkeypatch.setattr("boto3.client", Slow)
+    client.forget()
+    try:
+        together(lambda: client("sesv2", retries=0))
+    finally:
+        client.forget()
+    assert Slow.made == 1
+
+
+def test_a_functions_clients_share_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, make = list[Session](), Session.__init__
+
+    def counted(session: Session, *args: Any, **kwargs: Any) -> None:
+        made.append(session)
+        make(session, *args, **kwargs)
+
+    monkeypatch.setattr(Session, "__init__", counted)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client.forget()
+    try:
+        Runtime(SETTINGS, "us-east-1", FakeLog())
+        assert {client(service).meta.region_name for service in ("s3", "sqs")} == {"us-east-1"}
+    finally:
+        client.forget()
+    assert len(made) == 1
 
 
 def test_threads_that_ask_at_once_share_one_limiter(monkeypatch: pytest.MonkeyPatch) -> None:

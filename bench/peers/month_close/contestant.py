@@ -167,7 +167,7 @@ class MonthClose:
             del os.environ[name]
         os.environ.update(self._environment)
         boto3.DEFAULT_SESSION = None
-        client.cache_clear()
+        client.forget()
 
     def _take_webhooks(self, given: Surroundings) -> None:
         """Register the webhooks, as one does at the provider's dashboard."""

@@ -1,8 +1,11 @@
 """Gateways that keep to their provider's limit, with a replaceable key; a mailer that keeps to the account's."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Callable
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit
@@ -17,17 +20,17 @@ from monthclose.ports import (
     PaymentGateway,
     ProviderLimits,
 )
-from monthclose.ports.payouts import PayoutRecord
 from monthclose.settings import Provider
 from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer
 from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED, KnownPauses
 from monthclose.use_cases.payments.limiter import PacedLimiter
 from monthclose.use_cases.payments.paced_requests import LANES, PacedRequests
-from monthclose.use_cases.payments.provider_pages import ProviderPages
-from monthclose.use_cases.payments.provider_payouts import ProviderPayouts
 from monthclose.use_cases.payments.request_tally import RequestTally
 from monthclose.use_cases.payments.throttled_gateway import ThrottledGateway
+
+if TYPE_CHECKING:
+    from monthclose.ports.payouts import PayoutRecord
 
 _PATIENCE_SECONDS = 15
 """How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into the
@@ -90,6 +93,8 @@ class Limiting:
         ProviderRefusedError
             There is no key.
         """
+        from monthclose.use_cases.payments.provider_pages import ProviderPages
+
         return ProviderPages(make, read_key, self._paced_requests(provider))
 
     def _paced_requests(self, provider: Provider) -> PacedRequests:
@@ -106,6 +111,8 @@ class Limiting:
         ProviderRefusedError
             There is no key.
         """
+        from monthclose.use_cases.payments.provider_payouts import ProviderPayouts
+
         return ProviderPayouts(make, read_key, self._paced_requests(provider))
 
     def limited_mail(self, mailer: Mailer, account: MailAccount, settings: MailSettings) -> Mailer:

@@ -1,5 +1,7 @@
 """One customer's month: all records of what a close did for them, read in one query."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -193,7 +195,7 @@ class CustomerMonth:
     superseded: tuple[Invoice, ...] = ()
 
     @classmethod
-    def of(cls, records: Iterable[MonthRecord]) -> "CustomerMonth":
+    def of(cls, records: Iterable[MonthRecord]) -> CustomerMonth:
         """Put a month together from all its records, in whatever order they come."""
         found: defaultdict[str, list[Any]] = defaultdict(list)
         for record in records:
@@ -204,7 +206,7 @@ class CustomerMonth:
         }
         return cls(**fields)
 
-    def after(self, *written: MonthRecord) -> "CustomerMonth":
+    def after(self, *written: MonthRecord) -> CustomerMonth:
         """Return the month as it is once some of its records were written, as `Books.commit` returned them."""
         found = {_identity(record): record for record in (*self.records, *written)}
         return CustomerMonth.of(found.values())

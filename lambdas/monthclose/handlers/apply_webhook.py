@@ -3,14 +3,14 @@
 from datetime import timedelta
 from functools import partial
 
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.errors import ProviderPausedError, TryLaterError, UnfinishedError
-from monthclose.handlers.entry import Event, made_once, once_by, runtime, use_cases
+from monthclose.handlers.entry import Event, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.observability import count, logger, metrics, tracer
+from monthclose.once import made_once
 from monthclose.use_cases.webhooks.apply_event import Applied, EventApplier, Result
 from monthclose.use_cases.webhooks.take_webhook import WebhookMessage
 
@@ -89,7 +89,7 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: Event, context: LambdaContext) -> Event:
     """Apply the messages' events in parallel: each mostly waits for the provider."""
     queue, clock = runtime().event_queue, runtime().machine_clock
     runtime().patience.until(context.get_remaining_time_in_millis() / 1000)

@@ -4,17 +4,17 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import MonthCloseError, NobodyWaitsError, ProviderPausedError
-from monthclose.handlers.entry import Event, day_and_closing, made_once, once_by, runtime, use_cases
+from monthclose.handlers.entry import Event, day_and_closing, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.names import COLLECT_DUE, PROVIDER_METRICS, Env
 from monthclose.observability import count, count_by_provider, logger, metrics, tracer
+from monthclose.once import made_once
 from monthclose.use_cases.collections.collect_due import Collector
 from monthclose.use_cases.payments.charge_customers import BatchCharger
 from monthclose.use_cases.payments.turns import Turn, Turns
@@ -150,7 +150,7 @@ def _answer(context: LambdaContext, message: Event, task: WaitingTask, turn: Tur
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: Event, context: LambdaContext) -> Event:
     """Charge the batches that the messages name: small ones in parallel (in a small close, each is one customer)."""
     provider = os.environ[Env.PROVIDER]
     queue, turns = runtime().charge_queue(provider), use_cases().charging_turns(provider)

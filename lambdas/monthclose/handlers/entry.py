@@ -7,8 +7,6 @@ call that raised: the payment item does that.
 import os
 from collections.abc import Callable, Iterable
 from datetime import date
-from functools import cache, wraps
-from threading import RLock
 from typing import Any, cast
 
 from aws_lambda_powertools.utilities.idempotency import (
@@ -24,6 +22,7 @@ from monthclose.domain.period import Period
 from monthclose.errors import ProviderRefusedError
 from monthclose.names import REFUSED_METRIC
 from monthclose.observability import count_together, logger, metrics, tracer
+from monthclose.once import made_once
 from monthclose.ports import ShareLeft, TimeIsUp
 from monthclose.settings import Settings
 
@@ -40,21 +39,6 @@ def day_and_closing(event: Event) -> tuple[date, frozenset[Period]]:
 
 _REMEMBER_SECONDS = 14 * 86_400
 """A queue may take days to drain, and any message may be delivered again: SQS keeps none longer than this."""
-
-
-def made_once[**P, T](make: Callable[P, T]) -> Callable[P, T]:
-    """Make what a function returns once per process and argument, even if several threads ask for it first.
-
-    `functools.cache` alone lets each of them make one of its own, and the last to end wins.
-    """
-    made, lock = cache(make), RLock()
-
-    @wraps(make)
-    def get(*args: P.args, **kwargs: P.kwargs) -> T:
-        with lock:
-            return made(*args, **kwargs)  # type: ignore[arg-type]  # mypy takes the arguments for unhashable
-
-    return get
 
 
 @made_once

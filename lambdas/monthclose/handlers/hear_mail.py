@@ -1,6 +1,5 @@
 """Lambda "Hear mail": consumes the queue of what SES reports about e-mails that it has accepted."""
 
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.domain.notices.mail_event import MailEvent
@@ -23,7 +22,7 @@ def _hear(message: Event, _again: bool) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: Event, _context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: Event, _context: LambdaContext) -> Event:
     """Keep the messages' events with their notices. An event is kept once, however often it comes."""
     ports = runtime()
     return consume(event, ports.event_queue, _hear, "an e-mail's event", {"id": "id"}, ports.machine_clock)

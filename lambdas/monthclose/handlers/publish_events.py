@@ -6,9 +6,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.domain.events import Change
-from monthclose.handlers.entry import Event, made_once, runtime, use_cases
+from monthclose.handlers.entry import Event, runtime, use_cases
 from monthclose.names import UNREADABLE_METRIC
 from monthclose.observability import count, logger, metrics, tracer
+from monthclose.once import made_once
 from monthclose.use_cases.events.publish_events import EventPublisher
 
 

@@ -1,11 +1,14 @@
 """The audit trail's store."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from monthclose.domain.audit import Act, RecordedAct
-from monthclose.domain.period import Period
+if TYPE_CHECKING:
+    from monthclose.domain.audit import Act, RecordedAct
+    from monthclose.domain.period import Period
 
 
 class AuditTrail(Protocol):

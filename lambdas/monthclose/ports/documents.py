@@ -1,12 +1,16 @@
 """Documents: their store, what writes them for people and for programs, and the keys of links to them."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from monthclose.domain.invoices.document import InvoiceDocument
-from monthclose.domain.invoices.link import LinkKeys
-from monthclose.domain.statements.receipt import Receipt
-from monthclose.domain.statements.statement import Statement
+from typing import TYPE_CHECKING, Protocol
+
 from monthclose.ports.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from monthclose.domain.invoices.document import InvoiceDocument
+    from monthclose.domain.invoices.link import LinkKeys
+    from monthclose.domain.statements.receipt import Receipt
+    from monthclose.domain.statements.statement import Statement
 
 
 class Documents(ObjectStore, Protocol):

@@ -1,9 +1,12 @@
 """Telling other systems what happened."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from __future__ import annotations
 
-from monthclose.domain.events import Event
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from monthclose.domain.events import Event
 
 
 class EventBus(Protocol):

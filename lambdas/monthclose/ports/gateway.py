@@ -1,16 +1,20 @@
 """Payment providers: what they are asked to collect, and what they answer."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.closes.proof import MoneyReturned, ProviderCharge
 from monthclose.domain.money import Money
-from monthclose.domain.payments.charge_limits import ChargeLimits
-from monthclose.domain.period import Period
+
+if TYPE_CHECKING:
+    from monthclose.domain.accounts.customer import Customer
+    from monthclose.domain.closes.proof import MoneyReturned, ProviderCharge
+    from monthclose.domain.payments.charge_limits import ChargeLimits
+    from monthclose.domain.period import Period
 
 
 @dataclass(frozen=True, slots=True)

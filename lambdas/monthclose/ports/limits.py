@@ -1,12 +1,15 @@
 """Providers' rate limits, which all workers keep to together."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from __future__ import annotations
 
-from monthclose.domain.payments.charging_pause import Pause
-from monthclose.domain.payments.provider_health import Health
-from monthclose.domain.payments.throttle import LimitChanges, Pace, Run
-from monthclose.domain.period import Period
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from monthclose.domain.payments.charging_pause import Pause
+    from monthclose.domain.payments.provider_health import Health
+    from monthclose.domain.payments.throttle import LimitChanges, Pace, Run
+    from monthclose.domain.period import Period
 
 
 @dataclass(frozen=True, slots=True)

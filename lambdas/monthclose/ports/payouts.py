@@ -1,11 +1,14 @@
 """What the payment providers have paid out to the company's bank."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from monthclose.domain.finance.payouts import Payout, PayoutParts
+if TYPE_CHECKING:
+    from monthclose.domain.finance.payouts import Payout, PayoutParts
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """The price book."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from monthclose.domain.pricing import PriceBook
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from monthclose.domain.pricing import PriceBook
 
 
 class PriceBooks(Protocol):

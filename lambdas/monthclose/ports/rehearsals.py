@@ -1,9 +1,12 @@
 """Rehearsals of closes."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from monthclose.domain.period import Period
-from monthclose.domain.rehearsals.rehearsal import Rehearsal
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from monthclose.domain.period import Period
+    from monthclose.domain.rehearsals.rehearsal import Rehearsal
 
 
 class Rehearsals(Protocol):

@@ -1,10 +1,13 @@
 """The tax table, and the rates in it."""
 
-from datetime import date
-from typing import Protocol
+from __future__ import annotations
 
-from monthclose.domain.tax.tax import Taxation
-from monthclose.domain.tax.tax_table import TaxTable
+from datetime import date
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from monthclose.domain.tax.tax import Taxation
+    from monthclose.domain.tax.tax_table import TaxTable
 
 
 class Taxes(Protocol):

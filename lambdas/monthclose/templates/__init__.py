@@ -4,14 +4,20 @@ A template writes a text that customers read as `{{ _("You owe {open}.") }}`: tr
 `locale` that it is rendered with, and filled in with the template's own names.
 """
 
+from __future__ import annotations
+
 import re
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
-from jinja2.runtime import Context
+from typing import TYPE_CHECKING
 
 from monthclose.locales import Locale
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from jinja2.runtime import Context
+
+# Jinja is imported with the first text: functions that place holds and hear webhooks seldom have one to write.
 
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Controls, what turns texts around, and what is no character: no page and no mail may hold it."""
@@ -23,6 +29,8 @@ def environment(folder: Path = Path(__file__).parent) -> Environment:
 
     In whatever is put in, characters that cannot be shown are replaced.
     """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+
     made = Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
@@ -31,11 +39,10 @@ def environment(folder: Path = Path(__file__).parent) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["_"] = _translated
+    made.globals["_"] = pass_context(_translated)
     return made
 
 
-@pass_context
 def _translated(context: Context, english: str, /) -> str:
     locale: Locale = context["locale"]
     return locale.text(english, **context.get_all())

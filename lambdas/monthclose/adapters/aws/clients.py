@@ -1,11 +1,12 @@
 """boto3 clients with short time-outs and few, known retries."""
 
 import os
-from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from monthclose.once import made_once
 
 
 def _s3() -> dict[str, Any]:
@@ -17,9 +18,9 @@ def _s3() -> dict[str, Any]:
     return {"signature_version": "s3v4", "s3": {"addressing_style": "auto" if emulated else "virtual"}}
 
 
-@cache
+@made_once
 def client(service: str, *, retries: int = 4, read_timeout: int = 20) -> Any:
-    """Make a client, once per process.
+    """Make a client, once per process: one at a time, as boto3 asks for.
 
     Parameters
     ----------
@@ -37,9 +38,13 @@ def client(service: str, *, retries: int = 4, read_timeout: int = 20) -> Any:
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
-def shared_loader() -> Any:
-    """Return what boto3's clients read AWS's models with, so that other clients need not read them again."""
+def share_session(session: Any) -> None:
+    """Let boto3 make its clients by another's session: each session reads AWS's models, and inspects 250 handlers.
+
+    Parameters
+    ----------
+    session : botocore.session.Session
+        PynamoDB's.
+    """
     if boto3.DEFAULT_SESSION is None:
-        boto3.setup_default_session()
-    session: Any = boto3.DEFAULT_SESSION
-    return session._session.get_component("data_loader")
+        boto3.setup_default_session(botocore_session=session)

@@ -61,6 +61,9 @@ class DirectCalls:
         self._proxied = bool(self._session._proxy_config.proxy_url_for(self._url))
         self._pool = self._session._manager.connection_from_url(self._url)
         self._session._setup_ssl_cert(self._pool, self._url, self._session._verify)
+        if self._pool.scheme == "https" and self._pool.ca_certs:  # it reads them for each connection, which takes 18 ms
+            self._pool.conn_kw["ssl_context"].load_verify_locations(self._pool.ca_certs)
+            self._pool.ca_certs = None
         self._models = {name: client.meta.service_model.operation_model(name) for name in DIRECT_OPERATIONS}
 
     def __call__(self, operation: str, arguments: Mapping[str, Any]) -> Json:

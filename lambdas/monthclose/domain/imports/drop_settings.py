@@ -5,6 +5,8 @@ from dataclasses import dataclass
 PACED_SECONDS = 600
 """What a function may take for the rows that it loads at the pace of a close: it has a quarter of an hour, and begins
 nothing after 70% of it."""
+MAX_REJECTED_PERCENT = 5
+"""With more rejected rows an import counts as failed, though all others are taken, unless a setting says otherwise."""
 _ROW_BYTES = 40
 """Rows are longer than that, as text: a customer, a SKU, a quantity and a time."""
 

@@ -4,6 +4,8 @@ A row that cannot be taken gets a reason: a short phrase that stays the same fro
 can be counted by it. Cells are text; spaces around them don't count. Ids are opaque: `12347.0` stays `12347.0`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 from collections import Counter
@@ -12,19 +14,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from monthclose.domain.accounts.addresses import MOST_ADDRESSES, split_addresses
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.attributes import read_attributes
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.column_mapping import ColumnMapping
+from monthclose.domain.imports.drop_settings import MAX_REJECTED_PERCENT as MAX_REJECTED_PERCENT  # noqa: PLC0414
 from monthclose.domain.imports.times import parse_time
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.period import billing_day_text, read_billing_day
 from monthclose.domain.pricing import Price
 from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_decimal
 from monthclose.domain.usage import UsageEvent
+
+if TYPE_CHECKING:
+    from monthclose.domain.imports.column_mapping import ColumnMapping
 
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _DELIVERABLE = re.compile(r"[!-~]+(?<!\.)@(?!\.)[^@]+", re.ASCII)
@@ -98,7 +103,7 @@ class Tally:
         bad = self.rejected.total()
         return 100 * bad > percent * (bad + self.taken)
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: Tally) -> None:
         """Add what came of other rows."""
         self.taken += other.taken
         self.withheld += other.withheld
@@ -116,8 +121,6 @@ class Tally:
                 add_named(counter, name, number)
 
 
-MAX_REJECTED_PERCENT = 5
-"""With more rejected rows an import counts as failed, though all others are taken, unless a setting says otherwise."""
 MOST_NAMED = 1000
 OTHERS = ""
 

@@ -13,21 +13,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from monthclose.domain.accounts import credit
-from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import sum_minor, take
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs, used_id
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
 from monthclose.domain.invoices.document_parts import DocumentLine
-from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Booking, DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
-from monthclose.domain.period import Period
 from monthclose.domain.phrases import CREDITED
+
+if TYPE_CHECKING:
+    from monthclose.domain.accounts.customer import Customer
+    from monthclose.domain.invoices.draft_content import Draft
+    from monthclose.domain.period import Period
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import chain
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from monthclose.domain.invoices.document_parts import (
     Buyer,
@@ -30,21 +30,23 @@ from monthclose.domain.invoices.document_parts import (
     read_tax,
     tax_content,
 )
-from monthclose.domain.invoices.draft_content import (
-    BuyerContent,
-    Draft,
-    MadeFrom,
-    OptionalEntries,
-    RequiredEntries,
-    SectionContent,
-    SellerContent,
-)
 from monthclose.domain.invoices.served import served_in
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.metering.aggregation import Window
 from monthclose.domain.tax.computing import net_amounts, treatments
 from monthclose.domain.tax.tax import Taxable, Taxed, TaxLine
+
+if TYPE_CHECKING:
+    from monthclose.domain.invoices.draft_content import (
+        BuyerContent,
+        Draft,
+        MadeFrom,
+        OptionalEntries,
+        RequiredEntries,
+        SectionContent,
+        SellerContent,
+    )
+    from monthclose.domain.pricing.metering.aggregation import Window
 
 
 class DocumentKind(StrEnum):

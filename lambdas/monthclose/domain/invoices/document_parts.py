@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.invoices.draft_content import DeductionContent, TaxContent
 from monthclose.domain.money import EXACT, Money
-from monthclose.domain.phrases import Writer
 from monthclose.domain.pricing.explanation import IN_ENGLISH, Step, in_words, worth_saying
-from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.tax.tax import TaxCategory, TaxLine, TaxRate
+
+if TYPE_CHECKING:
+    from monthclose.domain.accounts.customer import Customer
+    from monthclose.domain.invoices.draft_content import DeductionContent, TaxContent
+    from monthclose.domain.phrases import Writer
+    from monthclose.domain.pricing.line import LineContent
 
 
 @dataclass(frozen=True, slots=True)

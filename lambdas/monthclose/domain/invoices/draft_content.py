@@ -7,10 +7,11 @@ times ISO 8601. An entry that holds nothing is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, Required, TypedDict
+from typing import TYPE_CHECKING, NotRequired, Required, TypedDict
 
-from monthclose.domain.pricing.line import LineContent
-from monthclose.domain.pricing.metering.sizes import SizeContent
+if TYPE_CHECKING:
+    from monthclose.domain.pricing.line import LineContent
+    from monthclose.domain.pricing.metering.sizes import SizeContent
 
 
 class SellerContent(TypedDict, total=False):

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.phrases import CARRIED_OVER, EARLIER_MONTHS
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineContent, LineKind
+
+if TYPE_CHECKING:
+    from monthclose.domain.accounts.customer import Customer
+    from monthclose.domain.invoices.draft_content import Draft
 
 
 @dataclass(frozen=True, slots=True)

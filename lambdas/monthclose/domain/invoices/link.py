@@ -16,11 +16,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from monthclose.domain.errors import MonthCloseError, UserMistakeError
-from monthclose.domain.invoices.credit_note import CreditNote
-from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.period import Period
+
+if TYPE_CHECKING:
+    from monthclose.domain.invoices.credit_note import CreditNote
+    from monthclose.domain.invoices.invoice import Invoice
 
 _VERSION = "v1"
 _KEY_ID = re.compile(r"[a-z0-9-]{1,32}")

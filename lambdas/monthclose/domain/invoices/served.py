@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.cycles import days_of
 from monthclose.domain.calendar import BillingCalendar, local
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.invoices.draft_content import MadeFrom
-from monthclose.domain.period import Period
-from monthclose.domain.pricing import Terms
 from monthclose.domain.pricing.metering.aggregation import Window
+
+if TYPE_CHECKING:
+    from monthclose.domain.accounts.customer import Customer
+    from monthclose.domain.invoices.draft_content import MadeFrom
+    from monthclose.domain.period import Period
+    from monthclose.domain.pricing import Terms
 
 
 class Served(NamedTuple):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from monthclose.domain.rehearsals.finding import GateFinding
-from monthclose.domain.rehearsals.rehearsal import Approval
 from monthclose.domain.rehearsals.settings import OFF, GateRules
 from monthclose.domain.words import count
+
+if TYPE_CHECKING:
+    from monthclose.domain.rehearsals.finding import GateFinding
+    from monthclose.domain.rehearsals.rehearsal import Approval
 
 
 class Required(StrEnum):
