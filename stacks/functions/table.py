@@ -180,7 +180,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         machine=_RECONCILE,
         access=Access(
-            tables={**_BOOKS, **_SETTLING},
+            tables={**_BATCH_BOOKS, **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
             # It completes refunds, some of which have a credit note.
             reads_documents=_ISSUED,

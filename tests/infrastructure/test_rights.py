@@ -128,7 +128,6 @@ TROUBLE: dict[Right, str] = {
     ("OperatorActForOperatorRole", "sqs:DeleteMessage", "*DeadLetters"): _DEAD,
     ("OperatorActForOperatorRole", "states:SendTask*", "*"): _DEAD,
     ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/dead-letters/*"): _DEAD,
-    ("OperatorActForOperatorRole", "dynamodb:*", "TablesCloses*"): _UNFINISHED,
     ("SettlePaymentsRole", "dynamodb:*", "TablesCloses*"): _UNFINISHED,
     ("*UsageRole", "dynamodb:*Item", "TablesCustomers"): _LATE,
     ("*UsageRole", "s3:DeleteObject", "Usage/rejects/*"): _REJECTS,

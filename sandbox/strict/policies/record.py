@@ -1,6 +1,7 @@
 """Writes down which calls were made, so that policies can be compared with them."""
 
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -8,8 +9,8 @@ from pathlib import Path
 class CallRecord:
     """A file with each different call once: a line of JSON, `[principal, action, resource]`.
 
-    What only tells one call from another of its kind is left out: a session's name, an object's name below its first
-    folder, an execution's name.
+    What only tells one call from another of its kind is left out: a session's name, an object's name below its
+    folders, an execution's name, what a secret's name ends in.
     """
 
     def __init__(self, file: Path) -> None:
@@ -27,6 +28,12 @@ class CallRecord:
                     file.write(f"{json.dumps(call)}\n")
 
 
+_FOLDERS = re.compile(r"[^/]+/(?:[a-z-]+/)+")
+"""A bucket and the folders in it that have the same name in every call."""
+_ENDING = re.compile(r"(?<=-)\w{6}$")
+"""What Secrets Manager adds to a secret's name."""
+
+
 def role_name(principal: str) -> str:
     """Name the role of a session; other principals by themselves."""
     return principal.split("/")[1] if ":assumed-role/" in principal else principal
@@ -36,8 +43,10 @@ def without_names(resource: str) -> str:
     """Leave out of an ARN what changes from call to call."""
     kind = resource.split(":")[2] if resource.startswith("arn:") else ""
     if kind == "s3" and "/" in resource:
-        bucket, _, key = resource.partition("/")
-        return f"{bucket}/{key.partition('/')[0]}/*" if "/" in key else f"{bucket}/{key}"
+        folder = _FOLDERS.match(resource)
+        return f"{folder[0]}*" if folder else resource
+    if kind == "secretsmanager":
+        return _ENDING.sub("??????", resource)
     if kind == "states" and ":execution:" in resource:
         return f"{resource.rpartition('/' if '/' in resource else ':')[0]}{'/' if '/' in resource else ':'}*"
     return resource

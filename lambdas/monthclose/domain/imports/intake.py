@@ -20,7 +20,6 @@ from monthclose.domain.accounts.addresses import MOST_ADDRESSES, split_addresses
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.attributes import read_attributes
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.drop_settings import MAX_REJECTED_PERCENT as MAX_REJECTED_PERCENT  # noqa: PLC0414
 from monthclose.domain.imports.times import parse_time
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.period import billing_day_text, read_billing_day

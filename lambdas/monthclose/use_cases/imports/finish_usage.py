@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
+from monthclose.domain.imports.drop_settings import MAX_REJECTED_PERCENT
+from monthclose.domain.imports.intake import Tally
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Inbox
 from monthclose.use_cases.audit.record_act import ActRecorder

@@ -12,9 +12,9 @@ from typing import Literal
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
-from monthclose.domain.imports.drop_settings import DropSettings
+from monthclose.domain.imports.drop_settings import MAX_REJECTED_PERCENT, DropSettings
 from monthclose.domain.imports.file_options import FileOptions
-from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Row
+from monthclose.domain.imports.intake import Row
 from monthclose.domain.imports.source import Source
 from monthclose.domain.imports.times import UTC_NAME
 from monthclose.names import USAGE_PREFIX

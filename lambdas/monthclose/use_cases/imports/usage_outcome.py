@@ -8,7 +8,8 @@ from typing import TypedDict
 from monthclose.domain.audit import in_json
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import LayoutError
-from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
+from monthclose.domain.imports.drop_settings import MAX_REJECTED_PERCENT
+from monthclose.domain.imports.intake import Tally
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
