@@ -15,7 +15,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any
@@ -95,28 +95,44 @@ def part_key(period: Period, number: int) -> str:
 
 
 NOTED_FOR = timedelta(minutes=10)
-"""For how long whoever stores usage of a month that is not archived leaves its note as it is."""
+"""For how long a note stands for all usage of its month that its writer stores."""
+_UNDER_WAY = timedelta(minutes=15)
+"""How long a write that a note still stood for may take: no function runs for longer."""
 
 
-def came_back_key(period: Period) -> str:
-    """Name the note that usage of a month is in DynamoDB: it came for the first time, or after it was archived."""
-    return f"{USAGE_CAME_BACK_PREFIX}{period}.json"
+def notes_of(period: Period) -> str:
+    """Return what the keys of all notes of a month begin with."""
+    return f"{USAGE_CAME_BACK_PREFIX}{period}"
+
+
+def note_key(period: Period, until: datetime) -> str:
+    """Name the note that usage of a month is in DynamoDB: it came for the first time, or after it was archived.
+
+    A key of its own for each, so that nobody overwrites another's, or removes one that has just come.
+
+    Parameters
+    ----------
+    until : datetime
+        Before that, its writer may begin to store more usage without another note.
+    """
+    return f"{notes_of(period)}/{until.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
 
 
 def noted_period(key: str) -> Period:
     """Read which month a note is about."""
-    return Period.parse(key.removeprefix(USAGE_CAME_BACK_PREFIX).removesuffix(".json"))
+    return Period.parse(_parts_of_note(key)[0])
 
 
-def came_back_object(period: Period, until: datetime | None = None) -> tuple[str, bytes]:
-    """Return the note: its key, and what is in it.
+def is_outdated(key: str, now: datetime) -> bool:
+    """Whether all usage that a note stands for has been stored: whoever archives the month from now on finds it."""
+    until = _parts_of_note(key)[1]
+    return not until or datetime.strptime(until, "%Y%m%dT%H%M%S.%f%z") + _UNDER_WAY <= now
 
-    Parameters
-    ----------
-    until : datetime or None
-        Before that, more usage may come without another note.
-    """
-    return came_back_key(period), json.dumps({"until": until.isoformat()} if until else {}).encode()
+
+def _parts_of_note(key: str) -> tuple[str, str]:
+    """Split a note's key; those that an earlier release wrote are `2026-10.json`."""
+    period, _, until = key.removeprefix(USAGE_CAME_BACK_PREFIX).removesuffix(".json").partition("/")
+    return period, until
 
 
 class Kind(StrEnum):

@@ -353,6 +353,14 @@ def test_the_oldest_month_is_next_but_none_while_a_close_is_running(world: World
     assert planner.next_due() is None
 
 
+def test_nothing_is_archived_by_itself_before_a_close_says_how_many_customers_there_are() -> None:
+    world = World()
+    world.use_cases.archive_store.note_return(AUGUST, world.clock())
+    planner = world.use_cases.archive_planner
+    assert list(planner.due()) == [AUGUST]
+    assert planner.next_due() is None
+
+
 def test_a_month_from_before_the_first_close_is_archived_by_name_and_known_from_then_on(world: World) -> None:
     long_ago = Period(2023, 4)
     planner = world.use_cases.archive_planner
@@ -362,7 +370,7 @@ def test_a_month_from_before_the_first_close_is_archived_by_name_and_known_from_
     archive(world, "archive-3", only=long_ago)
     assert list(planner.old_months())[:2] == [long_ago, AUGUST]
     assert list(planner.due()) == []
-    world.use_cases.archive_store.note_return(long_ago)
+    world.use_cases.archive_store.note_return(long_ago, world.clock())
     assert list(planner.due()) == [long_ago], "usage has come back to it"
 
 

@@ -63,7 +63,8 @@ def test_a_month_whose_usage_nobody_noted_is_archived_by_name_and_then_listed(
     monthclose: Command, world: World
 ) -> None:
     world.use("acme", "3", period=Period(2024, 5))
-    world.documents.delete("usage-came-back/2024-05.json")
+    for note in list(world.documents.keys("usage-came-back/2024-05")):
+        world.documents.delete(note)
     said = monthclose("usage", "archive", "2024-05", "--check").stdout
     assert "no usage of 2024-05 is archived; to archive it: monthclose usage archive 2024-05" in said
     assert "2024-05" not in monthclose("usage", "archive", "--check").stdout

@@ -68,6 +68,9 @@ def test_a_file_that_is_not_done_says_whether_it_waits_is_at_work_or_has_failed(
         "usage/waits.csv": "waiting",
     }
     assert "failed.csv: failed" in monthclose("usage", "drops").stdout
+    world.clock.now += timedelta(hours=25)
+    assert states(monthclose)["usage/waits.csv"] == "failed", "nobody tries it any more"
+    world.clock.now -= timedelta(hours=25)
     world.inbox.now += timedelta(minutes=1)
     put(world, "failed.csv", of(GOOD))
     newest, before, *_ = monthclose.json("usage", "drops", "--json")["files"]

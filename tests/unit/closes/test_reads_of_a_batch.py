@@ -10,11 +10,12 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Batch, BatchProgress, totals_of
 from monthclose.domain.invoices.invoice import Invoice
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.month import CustomerMonth, Parking
 from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Record
+from monthclose.use_cases.batch_work import refresh_progress
 from tests.fakes import FakeBooks
 from tests.world import OCTOBER, World
 
@@ -135,6 +136,27 @@ def test_a_charge_whose_last_write_had_no_answer_counts_as_it_is_in_the_books() 
     world.batch_charger.charge(OCTOBER, 0, 1)
     totals, _ = totals_of(world.month(customer_id) for customer_id in batch.customer_ids)
     assert totals.payments[PaymentState.PAID] > 5
+    assert progress_of(world).totals == totals
+
+
+def test_what_somebody_else_has_summed_up_while_a_batch_was_charged_stays_so() -> None:
+    world, batch = a_batch(FakeBooks(), 5)
+    world.generator.generate(OCTOBER, batch, 1)
+    commit, first = world.books.commit, batch.customer_ids[1]
+
+    def parked_meanwhile(*records: Record) -> tuple[Record, ...]:
+        written = commit(*records)
+        if any(isinstance(record, Payment) and record.state is PaymentState.PAID for record in records):
+            world.books.commit = commit  # type: ignore[method-assign]
+            world.books.commit(Parking(first, OCTOBER, "why", "somebody parked them", world.clock()))
+            refresh_progress(world.closes, world.books, world.clock, OCTOBER, 0)
+        return written
+
+    assert world.month(first).invoice
+    world.books.commit = parked_meanwhile  # type: ignore[method-assign]
+    world.batch_charger.charge(OCTOBER, 0, 1)
+    totals, _ = totals_of(world.month(customer_id) for customer_id in batch.customer_ids)
+    assert totals.parked == {"why": 1}
     assert progress_of(world).totals == totals
 
 

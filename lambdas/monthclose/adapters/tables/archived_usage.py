@@ -14,9 +14,9 @@ from monthclose.domain.usage_archive import (
     NOTED_FOR,
     ArchivedMonth,
     ArchivedPart,
-    came_back_object,
     month_folder,
     newest_archived,
+    note_key,
     part_of,
 )
 from monthclose.errors import TryLaterError
@@ -79,14 +79,12 @@ class ArchivedUsage:
                 return
 
     def comes_back(self, period: Period) -> None:
-        """Note the month, so that it is due one day: an archived one each time, another one every ten minutes."""
-        if self.may_have(period):
-            self._documents.put(*came_back_object(period))
-            return
-        noted, now = self._noted.get(period), self._clock()
-        if noted is None or not noted <= now < noted + NOTED_FOR:
-            self._documents.put(*came_back_object(period, until=now + NOTED_FOR))
-            self._noted[period] = now
+        """Note the month, so that it is due one day; what this process stores of it afterwards needs no other note."""
+        until, now = self._noted.get(period), self._clock()
+        if until is None or not until - NOTED_FOR <= now < until:
+            until = now + NOTED_FOR
+            self._documents.put(note_key(period, until), b"")
+            self._noted[period] = until
 
     def _is_new(self, period: Period) -> bool:
         newest = newest_archived(self._clock(), FEWEST_MONTHS)

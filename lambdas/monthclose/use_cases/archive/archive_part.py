@@ -159,7 +159,7 @@ class PartArchiver:
             progress.expired += len(some)
             progress.changed += sum(not one for one in gone)
             if progress.changed:
-                self.store.note_return(plan.period)
+                self.store.note_return(plan.period, self.clock())
             self.store.put_progress(plan, number, progress)
             if time_is_up():
                 return False

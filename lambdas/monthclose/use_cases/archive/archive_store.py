@@ -11,10 +11,11 @@ from monthclose.domain.usage_archive import (
     ArchivedFile,
     ArchivedMonth,
     ArchivedPart,
-    came_back_key,
-    came_back_object,
+    is_outdated,
     month_key,
+    note_key,
     noted_period,
+    notes_of,
     part_key,
 )
 from monthclose.names import ARCHIVE_PARTS_PREFIX, USAGE_ARCHIVE_PREFIX, USAGE_CAME_BACK_PREFIX
@@ -137,17 +138,17 @@ class ArchiveStore:
 
     def came_back(self, period: Period) -> bool:
         """Whether usage of a month is in DynamoDB again, or still is."""
-        return self.documents.has(came_back_key(period))
+        return next(iter(self.documents.keys(notes_of(period))), None) is not None
 
-    def note_return(self, period: Period) -> None:
+    def note_return(self, period: Period, now: datetime) -> None:
         """Note that usage of a month is in DynamoDB."""
-        self.documents.put(*came_back_object(period))
+        self.documents.put(note_key(period, now), b"")
 
-    def forget_return(self, period: Period, now: datetime) -> None:
-        """Forget that, as the month is archived from now on; unless more may have come that nobody notes any more."""
-        note = read_json(self.documents, came_back_key(period)) or {}
-        if "until" not in note or datetime.fromisoformat(note["until"]) <= now:
-            self.documents.delete(came_back_key(period))
+    def forget_returns(self, period: Period, now: datetime) -> None:
+        """Forget that, as the month is archived from now on, but for what may just be being stored."""
+        for key in list(self.documents.keys(notes_of(period))):
+            if is_outdated(key, now):
+                self.documents.delete(key)
 
     def noted(self) -> set[Period]:
         """Read of which months some usage is in DynamoDB, as far as that was noted."""

@@ -81,9 +81,10 @@ class ArchivePlanner:
         """Find the oldest month that is due.
 
         None is while a close is running, whose reads and writes come first, nor before all usage is in packs: a month
-        would count as archived without what isn't.
+        would count as archived without what isn't. Nor is one before the first close: it says how many customers there
+        are, and so in how many parts months are archived, for ever.
         """
-        if any(close.status is CloseStatus.RUNNING for close in self.closes.all()):
+        if not self._customers() or any(close.status is CloseStatus.RUNNING for close in self.closes.all()):
             return None
         return next((period for period in self.due() if not self.items.may_have(period)), None)
 
@@ -159,7 +160,7 @@ class ArchivePlanner:
         month = before or ArchivedMonth(period, plan.parts, plan.name, now)
         self.store.put_month(month.begun_again(plan.name, now))
         # Usage that comes back from now on notes it again: it may have been read before it came.
-        self.store.forget_return(period, now)
+        self.store.forget_returns(period, now)
         return plan
 
     def deal(self, plan: ArchivePlan, *, time_is_up: TimeIsUp = lambda: False) -> bool:

@@ -23,6 +23,10 @@ OUTCOMES_KEPT = timedelta(days=30)
 """The usage bucket's lifecycle: for so long it keeps what is not in the audit trail."""
 
 
+_TRIED_FOR = timedelta(hours=25)
+"""For a day, a file without room is tried again (`stacks/machines/`); an hour later nobody will."""
+
+
 class DropState(StrEnum):
     """What became of a dropped file."""
 
@@ -35,7 +39,7 @@ class DropState(StrEnum):
     """Its import has not begun."""
     IMPORTING = "importing"
     FAILED = "failed"
-    """Its import was begun, has ended, and has not come to its end."""
+    """Its import has ended before it was done, or was tried for a day and never began."""
     REPLACED = "replaced"
     """Another version came, or it was deleted, before it was imported."""
     UNKNOWN = "unknown"
@@ -102,7 +106,7 @@ class DropLister:
             return DropState.REPLACED
         claim = self.claims.get(file.claim)
         if claim is None or claim.since < arrived.time:  # an earlier version's
-            return DropState.WAITING
+            return DropState.WAITING if self.clock() - arrived.time < _TRIED_FOR else DropState.FAILED
         return DropState.IMPORTING if self.workflow.is_running(claim.execution) else DropState.FAILED
 
 

@@ -14,6 +14,7 @@ from monthclose.ports import Books, Clock, Closes, Log, TimeIsUp
 from monthclose.use_cases.batch_work import (
     begun_batch,
     log_failure,
+    read_months,
     record_progress,
     refresh_gathered,
     side_by_side,
@@ -172,7 +173,10 @@ class BatchCharger:
         if jobs and left.untouched == len(jobs):
             return BatchResult(begun, left.customers, left.pause_seconds)
         stage = begun.stage if left.customers else Stage.CHARGED
-        months = books.seen(begun.batch.customer_ids, period).values()
+        # A webhook that has summed the batch up meanwhile knows better than what was seen when each was charged.
+        meanwhile = self.closes.progress(period, number) != begun
+        again = read_months(self.books, begun.batch.customer_ids, period) if meanwhile else None
+        months = (again or books.seen(begun.batch.customer_ids, period)).values()
         progress = record_progress(self.closes, self.books, self.clock, begun, stage, round_number, months)
         refresh_gathered(self.closes, self.books, self.clock, months)
         return BatchResult(progress, left.customers, left.pause_seconds)

@@ -155,10 +155,7 @@ class DynamoUsageStore:
         return plans
 
     def _note_returns(self, changes: Iterable[UsageChange]) -> None:
-        """Note, before they are written, the periods whose usage comes for the first time or again; once each.
-
-        Not remembered for the next time: an archive run may have begun by then, and want to know of it again.
-        """
+        """Note, before they are written, the periods whose usage comes for the first time or again; once each."""
         periods = {change.month.period: None for change in changes if change.seen in (NOTHING, EARLIER)}
         for period in periods:
             self._note_return(period)
