@@ -36,7 +36,7 @@ AWS_OPERATIONS: Mapping[str, frozenset[str]] = {
         "events": "PutEvents",
         "lambda": "Invoke",
         "s3": "AbortMultipartUpload CompleteMultipartUpload CreateMultipartUpload CreateSession DeleteObject GetObject "
-        "HeadBucket HeadObject ListObjectsV2 PutObject UploadPart",
+        "HeadBucket HeadObject ListObjectVersions ListObjectsV2 PutObject UploadPart",
         "secretsmanager": "GetSecretValue",
         "sesv2": "GetAccount SendEmail",
         "sqs": "DeleteMessage ReceiveMessage SendMessage SendMessageBatch",

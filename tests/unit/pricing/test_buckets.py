@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monthclose.domain.calendar import midnight
@@ -158,6 +158,7 @@ def test_the_order_of_the_events_does_not_matter(uses: Uses, price: Price, order
 
 
 @given(any_uses(), any_price(), st.integers(1, 2 * HOURS - 1))
+@example([(0, 1, "p1")], priced(Aggregation.SUM, Buckets("day", Aggregation.MAX, Empty.CARRY)), 2 * HOURS - 47)
 def test_a_price_that_changes_into_itself_changes_nothing(uses: Uses, price: Price, half_hours: int) -> None:
     at = OCTOBER.start + half_hours * HOUR / 2
     book = PriceBook((price,)).merged(PriceBook((replace(price, valid=price.valid._replace(start=at)),)))

@@ -136,7 +136,12 @@ class Grid:
         return bisect_left(self._days, time) if self._days else -((self._start - time) // self._step)
 
     def within(self, window: Window) -> range:
-        """The buckets that begin in a window, and the one that it begins in."""
+        """The buckets that begin in a window, and the one that it begins in; none in an empty one.
+
+        Empty is that of a price that begins in the month's last bucket: it prices the next one first.
+        """
+        if window.start >= window.end:
+            return range(0)
         return range(self.place(window.start), self.first_from(window.end))
 
     def boundary(self, time: datetime) -> datetime:
