@@ -23,6 +23,8 @@ type Right = tuple[str, str, str]
 """Role, action, resource."""
 
 _HASH = re.compile(r"[0-9A-F]{8}$")
+_SECRET = re.compile(r"(:secret:monthclose/.*-)\w{6}$")
+"""Secrets Manager adds six characters to a secret's name."""
 _PSEUDO = {
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
@@ -116,7 +118,7 @@ def read_calls(lines: Iterable[str], logical_ids: Iterable[str]) -> set[Right]:
         named = _NAMED.sub("", physical.sub(name, text))
         if re.fullmatch(r"<\w+>:log-stream:.*", named):  # a log group's ARN stands for its streams, too
             named = named.partition(":")[0]
-        return named.replace("<", "").replace(">", "")
+        return _SECRET.sub(r"\1??????", named.replace("<", "").replace(">", ""))
 
     calls = (json.loads(line) for line in lines)
     return {(logical(principal), action, logical(resource)) for principal, action, resource in calls}

@@ -34,9 +34,6 @@ _EARLIER = (
 _HOLDS = "A hold is placed or lifted, and the customer told: use_cases/accounts/apply_holds.py, tell_hold.py."
 _HEALS = "Where books and provider differ, the payment is looked up, booked and summed up: look_up_differences.py."
 _DEAD = "Dead letters are kept, put back or started again, or fail their task: drain_dead_letters.py."
-_UNFINISHED = (
-    "Only after a close that did not complete are batches looked for: use_cases/reconciliation/finish_batches.py."
-)
 _LATE = "Usage of a month that is closed already is noted with its customer: use_cases/imports/import_usage.py."
 _REJECTS = (
     "The table of rejects of an earlier import under the same name is deleted: use_cases/imports/usage_outcome.py."
@@ -128,7 +125,6 @@ TROUBLE: dict[Right, str] = {
     ("OperatorActForOperatorRole", "sqs:DeleteMessage", "*DeadLetters"): _DEAD,
     ("OperatorActForOperatorRole", "states:SendTask*", "*"): _DEAD,
     ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/dead-letters/*"): _DEAD,
-    ("SettlePaymentsRole", "dynamodb:*", "TablesCloses*"): _UNFINISHED,
     ("*UsageRole", "dynamodb:*Item", "TablesCustomers"): _LATE,
     ("*UsageRole", "s3:DeleteObject", "Usage/rejects/*"): _REJECTS,
     ("SendRemainingNoticesRole", "dynamodb:*", "Tables[BC]*"): _NO_TURN,
@@ -144,7 +140,6 @@ TROUBLE: dict[Right, str] = {
     ("FinishPackRole", "s3:PutObject", "StorageDocuments/pack-parts/*"): _PACK_TOLD,
     ("FinishPackRole", "s3:DeleteObject", "StorageDocuments/packs/*"): _PACK_OLD,
     ("ReadPackPartRole", "dynamodb:GetItem", "TablesCustomers"): _PACK_READ,
-    ("ReadPackPartRole", "s3:GetObject", "StorageDocuments/credit_notes/*"): _PACK_READ,
     ("MonthCloseMachineRole", "events:*Rule", "*"): _PACK_STARTED,
     ("MonthCloseMachineRole", "events:PutTargets", "*"): _PACK_STARTED,
 }

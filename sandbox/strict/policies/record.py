@@ -10,7 +10,7 @@ class CallRecord:
     """A file with each different call once: a line of JSON, `[principal, action, resource]`.
 
     What only tells one call from another of its kind is left out: a session's name, an object's name below its
-    folders, an execution's name, what a secret's name ends in.
+    folders, an execution's name.
     """
 
     def __init__(self, file: Path) -> None:
@@ -28,10 +28,8 @@ class CallRecord:
                     file.write(f"{json.dumps(call)}\n")
 
 
-_FOLDERS = re.compile(r"[^/]+/(?:[a-z-]+/)+")
+_FOLDERS = re.compile(r"[^/]+/(?:[a-z_-]+/)+")
 """A bucket and the folders in it that have the same name in every call."""
-_ENDING = re.compile(r"(?<=-)\w{6}$")
-"""What Secrets Manager adds to a secret's name."""
 
 
 def role_name(principal: str) -> str:
@@ -45,8 +43,6 @@ def without_names(resource: str) -> str:
     if kind == "s3" and "/" in resource:
         folder = _FOLDERS.match(resource)
         return f"{folder[0]}*" if folder else resource
-    if kind == "secretsmanager":
-        return _ENDING.sub("??????", resource)
     if kind == "states" and ":execution:" in resource:
         return f"{resource.rpartition('/' if '/' in resource else ':')[0]}{'/' if '/' in resource else ':'}*"
     return resource

@@ -48,8 +48,8 @@ def test_drafts_documents_and_reports_are_stored_as_they_always_were() -> None:
     stopped = world.closes.get(NOVEMBER)
     assert stopped
     partial = report_so_far(stopped, "stopped", world.closes, world.books, "Northwind")
-    no_json = ("comparisons/", USAGE_CAME_BACK_PREFIX)
-    left_out = {key for key in world.documents.objects if key.startswith(no_json) or key.endswith(".html")}
+    apart = ("comparisons/", USAGE_CAME_BACK_PREFIX)
+    left_out = {key for key in world.documents.objects if key.startswith(apart) or key.endswith(".html")}
     kept = texts({key: content for key, content in world.documents.objects.items() if key not in left_out})
     kept = {key: without_names(text) if "report" in key else text for key, text in kept.items()}
     kept = {
