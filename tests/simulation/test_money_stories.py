@@ -202,9 +202,10 @@ class MoneyStory(RuleBasedStateMachine):
         assert charged <= billed + reversed_, f"charged more than was ever owed\n{told}"
         returned = sum(m["amount"] for m in moved if m.get("kind", "charge") != "charge" and m["amount"] > 0)
         notes = sum(note.total_minor for note in record.credit_notes)
-        # Beside what is open: a dispute that is won in part, after somebody has charged all of it again, leaves both.
-        in_credit = account.credit_minor - account.receivable_minor
-        assert in_credit <= month.granted + notes + returned, f"charged too much\n{told}"
+        # Where money came back: a dispute that is won in part, after all of it was charged again, leaves credit beside
+        # what is open.
+        beside = account.receivable_minor if returned else 0
+        assert account.credit_minor <= month.granted + notes + returned + beside, f"charged too much\n{told}"
 
         reconciled = world.reconcile()
         assert reconciled.report["proof"]["ties"], f"{reconciled.report['proof']}\n{told}"
