@@ -136,10 +136,6 @@ class ArchiveStore:
         """Write the list of a part."""
         self.documents.put(part_key(period, number), part.content())
 
-    def came_back(self, period: Period) -> bool:
-        """Whether usage of a month is in DynamoDB again, or still is."""
-        return next(iter(self.documents.keys(notes_of(period))), None) is not None
-
     def note_return(self, period: Period, now: datetime) -> None:
         """Note that usage of a month is in DynamoDB."""
         self.documents.put(note_key(period, now), b"")

@@ -2,12 +2,12 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from itertools import takewhile
 
-from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.usage_archive import FEWEST_MONTHS, ArchivedMonth, newest_archived, part_of, parts_for
@@ -66,7 +66,8 @@ class ArchivePlanner:
 
     def stored_months(self) -> Iterator[Period]:
         """Iterate over the known months of which usage may be in DynamoDB, oldest first."""
-        return filter(self._is_stored, self.known_months())
+        noted = self.store.noted()
+        return (period for period in self.known_months() if period in noted or not self._is_archived(period))
 
     def due(self) -> Iterator[Period]:
         """Iterate over the months that are to be archived, oldest first."""
@@ -84,7 +85,8 @@ class ArchivePlanner:
         would count as archived without what isn't. Nor is one before the first close: it says how many customers there
         are, and so in how many parts months are archived, for ever.
         """
-        if not self._customers() or any(close.status is CloseStatus.RUNNING for close in self.closes.all()):
+        closes = self.closes.all()
+        if not _most_customers(closes) or any(close.status is CloseStatus.RUNNING for close in closes):
             return None
         return next((period for period in self.due() if not self.items.may_have(period)), None)
 
@@ -153,7 +155,7 @@ class ArchivePlanner:
         plan = ArchivePlan(
             period=period,
             name=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
-            parts=before.parts if before else parts_for(self._customers()),
+            parts=before.parts if before else parts_for(_most_customers(self.closes.all())),
         )
         self.store.put_plan(plan)
         self.store.add_month(period)
@@ -190,10 +192,11 @@ class ArchivePlanner:
         plan.pieces += 1
         self.store.put_plan(plan)
 
-    def _is_stored(self, period: Period) -> bool:
+    def _is_archived(self, period: Period) -> bool:
         month = self.store.month(period)
-        return month is None or month.completed_at is None or self.store.came_back(period)
+        return month is not None and month.completed_at is not None
 
-    def _customers(self) -> int:
-        """Estimate how many customers there are, by the closes."""
-        return max((close.customers for close in self.closes.all()), default=0)
+
+def _most_customers(closes: Iterable[Close]) -> int:
+    """Estimate how many customers there are, by the closes."""
+    return max((close.customers for close in closes), default=0)
